@@ -1,0 +1,53 @@
+// Where the other nodes are today. Discovery finds addresses; it never decides who counts in a
+// quorum.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <kommander/ids.hpp>
+
+namespace kommander {
+
+// Where a node listens. A literal IP address is never resolved.
+struct Endpoint {
+  Endpoint() = default;
+  Endpoint(std::string endpoint_host, std::uint16_t endpoint_port)
+      : host(std::move(endpoint_host)), port(endpoint_port) {}
+  [[nodiscard]] std::string ToString() const {
+    const bool is_v6 = host.find(':') != std::string::npos;
+    return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  }
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+struct NodeAddress {
+  NodeAddress() = default;
+  NodeAddress(NodeId node, Endpoint address) : id(node), endpoint(std::move(address)) {}
+  friend bool operator==(const NodeAddress&, const NodeAddress&) = default;
+  NodeId id;
+  Endpoint endpoint;
+};
+
+class Discovery {
+ public:
+  virtual ~Discovery() = default;
+  // Every node known now, this one included or not. Never blocks; thread-safe.
+  [[nodiscard]] virtual std::vector<NodeAddress> Nodes() const = 0;
+};
+
+// A list given at the start.
+class StaticDiscovery final : public Discovery {
+ public:
+  explicit StaticDiscovery(std::vector<NodeAddress> nodes) : nodes_(std::move(nodes)) {}
+  [[nodiscard]] std::vector<NodeAddress> Nodes() const override { return nodes_; }
+
+ private:
+  std::vector<NodeAddress> nodes_;
+};
+
+}  // namespace kommander

@@ -1,0 +1,86 @@
+// The one door through which blocking work leaves. Partitions queue write units and reads; the
+// scheduler carries them to a Wal, fairly, and answers from wherever it runs: sinks only enqueue.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <kommander/errors.hpp>
+#include <kommander/wal.hpp>
+#include <kommander/write_unit.hpp>
+
+namespace kommander {
+
+struct ReadRequest {
+  PartitionId partition;
+  std::uint64_t request = 0;  // the caller's number, given back
+  LogIndex first;
+  LogIndex last;
+  std::size_t bytes_max = 0;
+};
+struct ReadResult {
+  PartitionId partition;
+  std::uint64_t request = 0;
+  LogIndex first;
+  error_code error;
+  std::vector<Entry> entries;
+};
+
+// Answers go here, from any thread, exactly once per accepted submission. Implementations return
+// quickly and never call back into the scheduler.
+class IoSink {
+ public:
+  virtual ~IoSink() = default;
+  // Every unit up to `unit` of the partition is synced; or, with an error, that unit and all later
+  // ones of the failure domain are lost to this process.
+  virtual void OnWritten(PartitionId partition, UnitId unit, error_code error) noexcept = 0;
+  virtual void OnRead(ReadResult result) noexcept = 0;
+};
+
+// Counts since the start; readable from any thread.
+struct IoStatistics {
+  std::uint64_t write_batches = 0;
+  std::uint64_t write_units = 0;
+  std::uint64_t read_batches = 0;
+  std::uint64_t reads = 0;
+  std::uint64_t refused = 0;  // submissions that met a cap
+  std::size_t queued_write_bytes = 0;
+};
+
+// Thread-safe. Lanes are FIFO; no lane has two writes in flight. `ProposalQueueFull` from a Submit
+// means that a cap was met and the sink will not be called; `StorageFailed` and `NodeStopped`
+// likewise.
+class IoScheduler {
+ public:
+  virtual ~IoScheduler() = default;
+
+  // Takes the store over; before anything is submitted. Starts whatever threads it needs.
+  virtual error_code Start(std::shared_ptr<Wal> wal) = 0;
+
+  // `reserved`: for units that carry what a follower or a candidate owes to its peers; they pass
+  // the caps for which admission of new proposals answers.
+  virtual error_code SubmitWrite(WriteUnit unit, bool reserved, std::shared_ptr<IoSink> sink) = 0;
+  virtual error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) = 0;
+
+  // Other blocking work (open, recover, metadata). Tasks run one after the other, never beside a
+  // write. `cancelled` is true when the scheduler stops before the task ran.
+  virtual error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) = 0;
+
+  // True when new proposals of the partition would meet a cap now: an early word for admission.
+  [[nodiscard]] virtual bool IsSaturated(PartitionId partition) const noexcept = 0;
+  [[nodiscard]] virtual IoStatistics Statistics() const noexcept = 0;
+
+  // No submission is accepted afterwards; accepted work drains, then threads end and the store is
+  // closed, then `done` is called, once, possibly from an I/O thread. A second Stop calls its
+  // `done` too.
+  virtual void Stop(std::function<void()> done) = 0;
+
+  // For destructors: like Stop, but waits for the running write only and drops what is queued
+  // without calling its sinks. Returns when no thread of the scheduler runs any more.
+  virtual void Abort() noexcept = 0;
+};
+
+}  // namespace kommander

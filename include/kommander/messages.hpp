@@ -1,0 +1,106 @@
+// What partitions of different nodes say to each other. Values without behaviour: the core makes
+// and reads them, transports carry them, nobody else looks inside. Bytes on the wire:
+// docs/formats.md.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <kommander/entry.hpp>
+#include <kommander/ids.hpp>
+
+namespace kommander {
+
+// Asks for a vote (thesis 3.4, 9.6). A pre-vote asks about `Message::term` without anybody entering
+// it.
+struct VoteRequest {
+  LogIndex last_index;
+  Term last_term;
+  bool pre_vote = false;
+  bool transfer = false;  // the old leader named this candidate: stickiness is waived
+  friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
+};
+
+// A granted pre-vote carries the term that was asked about, a refusal the replier's own.
+struct VoteReply {
+  bool pre_vote = false;
+  bool granted = false;
+  friend bool operator==(const VoteReply&, const VoteReply&) = default;
+};
+
+// Entries after (previous_index, previous_term). Empty: a probe. `commit` is the leader's.
+struct AppendRequest {
+  LogIndex previous_index;
+  Term previous_term;
+  LogIndex commit;
+  std::vector<Entry> entries;
+  friend bool operator==(const AppendRequest&, const AppendRequest&) = default;
+};
+
+// Accepted: everything up to `matched` equals the leader's log and is synced here.
+// Rejected: `rejected` is the request's previous_index; the follower's log may agree with the
+// leader's only at or below (hint_index, hint_term).
+struct AppendReply {
+  bool accepted = false;
+  LogIndex matched;
+  LogIndex rejected;
+  LogIndex hint_index;
+  Term hint_term;
+  friend bool operator==(const AppendReply&, const AppendReply&) = default;
+};
+
+// Says that the leader lives. `commit` never exceeds what this follower acknowledged, so it needs
+// no log check. `round` numbers the leader's heartbeat rounds, for read index and check-quorum.
+struct Heartbeat {
+  LogIndex commit;
+  std::uint64_t round = 0;
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+struct HeartbeatReply {
+  std::uint64_t round = 0;
+  LogIndex durable;  // how far this follower's log is synced, matching or not: a lost ack shows
+  friend bool operator==(const HeartbeatReply&, const HeartbeatReply&) = default;
+};
+
+// A follower asks the leader for a read index (thesis 6.4); `request` is the asker's number.
+struct ReadIndexRequest {
+  std::uint64_t request = 0;
+  friend bool operator==(const ReadIndexRequest&, const ReadIndexRequest&) = default;
+};
+struct ReadIndexReply {
+  std::uint64_t request = 0;
+  bool confirmed = false;  // false: not the leader, or no longer
+  LogIndex index;
+  friend bool operator==(const ReadIndexReply&, const ReadIndexReply&) = default;
+};
+
+// The leader asks its most advanced follower to campaign at once (thesis 3.10).
+struct TransferRequest {
+  friend bool operator==(const TransferRequest&, const TransferRequest&) = default;
+};
+
+using MessageBody = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat,
+                                 HeartbeatReply, ReadIndexRequest, ReadIndexReply, TransferRequest>;
+
+// Every message carries its sender's term, replies too; the receiver adopts a higher one first.
+struct Message {
+  Message() = default;
+  Message(PartitionId message_partition, NodeId sender, NodeId receiver, Term sender_term,
+          MessageBody message_body)
+      : partition(message_partition),
+        from(sender),
+        to(receiver),
+        term(sender_term),
+        body(std::move(message_body)) {}
+  friend bool operator==(const Message&, const Message&) = default;
+
+  PartitionId partition;
+  NodeId from;
+  NodeId to;
+  Term term;
+  MessageBody body;
+};
+
+}  // namespace kommander

@@ -1,0 +1,49 @@
+// Time as values. No clock is read here; see clock.hpp for where instants come from.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+
+#include <kommander/ids.hpp>
+
+namespace kommander {
+
+using Duration = std::chrono::nanoseconds;
+
+// The clock that instants belong to: monotonic, epoch unspecified. It cannot be read by itself.
+struct MonotonicClock {
+  using duration = Duration;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<MonotonicClock>;
+  static constexpr bool is_steady = true;
+};
+using Instant = MonotonicClock::time_point;
+
+inline constexpr Instant kNever = Instant::max();
+
+// A stamp of the hybrid logical clock (Kulkarni et al. 2014): wall milliseconds, a counter for
+// events of the same millisecond, the node that drew it. Totally ordered in that order. All zero:
+// no stamp. The ticket of a proposal is such a stamp.
+class HlcTimestamp {
+ public:
+  constexpr HlcTimestamp() noexcept = default;
+  constexpr HlcTimestamp(std::uint64_t physical_ms, std::uint32_t counter, NodeId node) noexcept
+      : physical_ms_(physical_ms), counter_(counter), node_(node) {}
+  [[nodiscard]] constexpr std::uint64_t physical_ms() const noexcept { return physical_ms_; }
+  [[nodiscard]] constexpr std::uint32_t counter() const noexcept { return counter_; }
+  [[nodiscard]] constexpr NodeId node() const noexcept { return node_; }
+  [[nodiscard]] constexpr explicit operator bool() const noexcept { return physical_ms_ != 0; }
+  friend constexpr auto operator<=>(const HlcTimestamp&, const HlcTimestamp&) noexcept = default;
+  friend constexpr bool operator==(const HlcTimestamp&, const HlcTimestamp&) noexcept = default;
+
+ private:
+  std::uint64_t physical_ms_ = 0;
+  std::uint32_t counter_ = 0;
+  NodeId node_;
+};
+
+using Ticket = HlcTimestamp;
+
+}  // namespace kommander

@@ -1,0 +1,77 @@
+// The write-ahead log of a node: one durable store for all of its partitions.
+//
+// Contract. Calls block; the I/O scheduler makes them, one writing call at a time and reads beside
+// it from other threads, so an implementation guards nothing against a second writer but must allow
+// Read while Write runs. When Write returns success everything in it is synced: it survives the
+// loss of power. After a failed Write the store is `Failed`: every later Write returns
+// StorageFailed and no sync is tried again, since pages may be clean and not on disk. Errors are
+// RaftErrc; nothing throws.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <kommander/errors.hpp>
+#include <kommander/wal_recovery.hpp>
+#include <kommander/write_unit.hpp>
+
+namespace kommander {
+
+// Counters since the store was opened, readable from any thread at any time.
+struct WalStatistics {
+  std::uint64_t syncs = 0;          // of data that a caller waited for
+  std::uint64_t bytes_written = 0;  // handed to the operating system
+  std::uint64_t batches = 0;        // calls of Write
+  std::uint64_t units = 0;
+};
+
+class Wal {
+ public:
+  virtual ~Wal() = default;
+
+  // Opens or creates the store and answers whose it is; none on a new store. Checks that no
+  // acknowledged write is missing (WalCorrupted), the format (WalNewerFormat) and that nobody else
+  // has it open (WalLocked). `detail` receives one line for a person when it fails.
+  virtual error_code Open(std::optional<StoreIdentity>& identity, std::string& detail) = 0;
+
+  // Gives a new store its identity; synced on return. A store that has one: WalForeign.
+  virtual error_code Create(const StoreIdentity& identity) = 0;
+
+  // The partitions that have a boundary record, ascending.
+  virtual error_code ListPartitions(std::vector<PartitionId>& partitions) = 0;
+
+  // PartitionNotFound when it was never created. WalCorrupted concerns this partition alone.
+  virtual error_code Recover(PartitionId partition, RecoveredPartition& recovered) = 0;
+
+  // Stores units of different partitions (at most one each) with one sync. A partition is created
+  // by a unit with a boundary record. Atomic per partition; on failure any subset may have been
+  // written.
+  virtual error_code Write(std::span<const WriteUnit* const> units) = 0;
+
+  // Entries first..last, cut after the entry that brings the sum of SizeBytes() to `bytes_max`; at
+  // least one. An index outside of the log: PartitionNotFound is never used, the result is empty.
+  virtual error_code Read(PartitionId partition, LogIndex first, LogIndex last,
+                          std::size_t bytes_max, std::vector<Entry>& entries) = 0;
+
+  // Removes everything of a partition; synced on return.
+  virtual error_code DeletePartition(PartitionId partition) = 0;
+
+  // Small named values of the library (pins, settings); a write is synced on return.
+  virtual error_code GetMetadata(std::string_view key, std::optional<Payload>& value) = 0;
+  virtual error_code PutMetadata(std::string_view key, const Payload& value) = 0;
+
+  // Bytes free on the volume of the store; none where that means nothing.
+  virtual std::optional<std::uint64_t> FreeBytes() const noexcept { return std::nullopt; }
+
+  virtual WalStatistics Statistics() const noexcept = 0;
+
+  // Releases files and locks. Nothing is called afterwards.
+  virtual void Close() noexcept = 0;
+};
+
+}  // namespace kommander

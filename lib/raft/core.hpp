@@ -1,0 +1,96 @@
+// One partition's Raft as a pure function with memory: inputs and the time go in, effects come out.
+// No I/O, thread, lock, clock, random device, logger or exception; the same inputs give the same
+// effects, so a failing run is a seed. Owned and stepped by one partition actor.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <kommander/configuration.hpp>
+#include <kommander/ids.hpp>
+#include <kommander/time.hpp>
+#include <kommander/wal_recovery.hpp>
+
+#include "raft/effects.hpp"
+#include "raft/inputs.hpp"
+
+namespace kommander::raft {
+
+// Units in the names; every value is a bound that holds per partition.
+struct CoreOptions {
+  PartitionId partition;
+  NodeId self;
+  std::uint64_t seed = 0;                                       // of the election timeouts
+  Duration election_timeout = std::chrono::milliseconds(1000);  // T; drawn from [T, 2T)
+  Duration heartbeat_interval{};                                // 0: T/6
+  Duration stall_max{};  // 0: 2T; an older unanswered write is a stall
+  std::size_t entry_bytes_max = 8u << 20;
+  std::size_t append_bytes_max = 1u << 20;  // one append message, unless one entry is larger
+  std::size_t append_entries_max = 4096;
+  std::size_t inflight_bytes_max = 8u << 20;      // per peer: sent and not answered
+  std::size_t inflight_messages_max = 128;        // per peer
+  std::size_t uncommitted_bytes_max = 64u << 20;  // above: ProposalQueueFull
+  std::size_t apply_bytes_max = 16u << 20;        // handed to the applier and not confirmed
+  std::size_t cache_bytes_max = 8u << 20;         // synced entries kept in memory for peers
+  std::size_t requests_max = 65536;               // unanswered proposals and reads
+};
+
+enum class RoleKind : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader, kLearner };
+[[nodiscard]] std::string_view ToString(RoleKind role) noexcept;
+
+// What anybody may know of a partition; a copy, taken between steps.
+struct CoreStatus {
+  RoleKind role = RoleKind::kFollower;
+  Term term;
+  NodeId vote;
+  NodeId leader;   // 0: none known
+  LogIndex first;  // boundary + 1
+  LogIndex last;
+  LogIndex durable;
+  LogIndex committed;
+  LogIndex handed_off;  // given to the applier
+  LogIndex applied;
+  bool ready = false;   // leader, and an entry of its own term is committed
+  bool failed = false;  // storage
+  std::size_t uncommitted_bytes = 0;
+  friend bool operator==(const CoreStatus&, const CoreStatus&) = default;
+};
+
+class Core {
+ public:
+  // `recovered` is the disk's word, all of it synced. `recovered.boundary` must be set. Delivery
+  // begins after max(boundary, applied_from).
+  Core(CoreOptions options, RecoveredPartition recovered, LogIndex applied_from, Instant now);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // Takes all inputs in order, then decides once what to write, send, apply and answer. `effects`
+  // is cleared first. Inputs may be moved from.
+  void Step(std::span<Input> inputs, Instant now, Effects& effects);
+
+  // When a Tick is due at the latest; kNever when nothing waits for time.
+  [[nodiscard]] Instant NextDeadline() const noexcept;
+
+  [[nodiscard]] CoreStatus Status() const noexcept;
+  [[nodiscard]] const Configuration& ActiveConfiguration() const noexcept;
+  [[nodiscard]] const Configuration& CommittedConfiguration() const noexcept;
+  // The term of the entry at `index`; 0 when it is not in the log (before the boundary, after
+  // last).
+  [[nodiscard]] Term TermAt(LogIndex index) const noexcept;
+  // One line per peer, for people and golden scripts.
+  [[nodiscard]] std::vector<std::string> DescribePeers() const;
+  // Every internal consistency rule; asserts. Called by tests after every step.
+  void CheckInvariants() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kommander::raft
