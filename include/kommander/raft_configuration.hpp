@@ -1,0 +1,188 @@
+// Everything that can be set about a node. Defaults work for a cluster on a local network; each
+// field states unit, range and reason. Validate() names all problems at once.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <kommander/discovery.hpp>
+#include <kommander/ids.hpp>
+#include <kommander/time.hpp>
+
+namespace kommander {
+
+// A value class: copy it, chain its setters, hand it to RaftManager. Not thread-safe while it
+// changes.
+class RaftConfiguration {
+ public:
+  RaftConfiguration() = default;
+
+  // This node's id, 1..2^32-1, unique in the cluster and for ever: never give it to a new disk.
+  RaftConfiguration& Id(NodeId value) {
+    id_ = value;
+    return *this;
+  }
+  // The cluster that this node belongs to, 1..128 bytes. Nodes of other clusters are refused.
+  RaftConfiguration& ClusterId(std::string value) {
+    cluster_id_ = std::move(value);
+    return *this;
+  }
+  // Where the transport listens; port 0 takes a free one.
+  RaftConfiguration& Listen(Endpoint value) {
+    listen_ = std::move(value);
+    return *this;
+  }
+  // The nodes of a new cluster, the same list on each of them; needed on the first start only.
+  // Later starts take no more than addresses from it.
+  RaftConfiguration& InitialMembers(std::vector<NodeAddress> value) {
+    initial_members_ = std::move(value);
+    return *this;
+  }
+  // User partitions that the first leader creates, 1..65,535; they get the ids 1..N.
+  RaftConfiguration& InitialPartitions(std::uint32_t value) {
+    initial_partitions_ = value;
+    return *this;
+  }
+
+  // T. A follower that hears no leader for a time drawn from [T, 2T) campaigns; 10 ms..5 min. At
+  // least ten round trips plus a sync of a busy disk.
+  RaftConfiguration& ElectionTimeout(Duration value) {
+    election_timeout_ = value;
+    return *this;
+  }
+  // Between a leader's signs of life; 0: T/6. Below T/2.
+  RaftConfiguration& HeartbeatInterval(Duration value) {
+    heartbeat_interval_ = value;
+    return *this;
+  }
+  // A write that takes longer is a stall: the node neither campaigns nor votes until it is over; 0:
+  // 2T.
+  RaftConfiguration& StallMax(Duration value) {
+    stall_max_ = value;
+    return *this;
+  }
+  // How long ReplicateLogs waits when its options name no time; 1 ms..1 h.
+  RaftConfiguration& ProposalTimeout(Duration value) {
+    proposal_timeout_ = value;
+    return *this;
+  }
+  // How long ReadBarrier waits when its options name no time; 1 ms..1 h.
+  RaftConfiguration& ReadTimeout(Duration value) {
+    read_timeout_ = value;
+    return *this;
+  }
+  // How long AmILeader and WaitForLeader wait; 1 ms..1 h.
+  RaftConfiguration& LeaderTimeout(Duration value) {
+    leader_timeout_ = value;
+    return *this;
+  }
+  // How long JoinCluster waits for the cluster; 0: for ever.
+  RaftConfiguration& JoinTimeout(Duration value) {
+    join_timeout_ = value;
+    return *this;
+  }
+
+  // Proposals that wait for a partition's actor; more are ProposalQueueFull. 1..1,000,000.
+  RaftConfiguration& QueuedProposalsMax(std::size_t value) {
+    queued_proposals_max_ = value;
+    return *this;
+  }
+  // The bytes of them. At least entry_bytes_max.
+  RaftConfiguration& QueuedProposalBytesMax(std::size_t value) {
+    queued_proposal_bytes_max_ = value;
+    return *this;
+  }
+  // Messages of peers that wait for a partition's actor; more are dropped, and Raft sends again.
+  RaftConfiguration& QueuedMessagesMax(std::size_t value) {
+    queued_messages_max_ = value;
+    return *this;
+  }
+  // One entry, all payloads of a batch together; 1 KiB..15 MiB.
+  RaftConfiguration& EntryBytesMax(std::size_t value) {
+    entry_bytes_max_ = value;
+    return *this;
+  }
+  // Sent to one peer for one partition and not yet answered. At least entry_bytes_max.
+  RaftConfiguration& InflightBytesMax(std::size_t value) {
+    inflight_bytes_max_ = value;
+    return *this;
+  }
+  // Appended and not yet committed, per partition; more are ProposalQueueFull.
+  RaftConfiguration& UncommittedBytesMax(std::size_t value) {
+    uncommitted_bytes_max_ = value;
+    return *this;
+  }
+  // Handed to a partition's handlers and not yet finished.
+  RaftConfiguration& ApplyBytesMax(std::size_t value) {
+    apply_bytes_max_ = value;
+    return *this;
+  }
+  // Synced entries kept in memory for peers, per partition.
+  RaftConfiguration& CacheBytesMax(std::size_t value) {
+    cache_bytes_max_ = value;
+    return *this;
+  }
+
+  [[nodiscard]] NodeId id() const noexcept { return id_; }
+  [[nodiscard]] const std::string& cluster_id() const noexcept { return cluster_id_; }
+  [[nodiscard]] const Endpoint& listen() const noexcept { return listen_; }
+  [[nodiscard]] const std::vector<NodeAddress>& initial_members() const noexcept {
+    return initial_members_;
+  }
+  [[nodiscard]] std::uint32_t initial_partitions() const noexcept { return initial_partitions_; }
+  [[nodiscard]] Duration election_timeout() const noexcept { return election_timeout_; }
+  [[nodiscard]] Duration heartbeat_interval() const noexcept {
+    return heartbeat_interval_ == Duration::zero() ? election_timeout_ / 6 : heartbeat_interval_;
+  }
+  [[nodiscard]] Duration stall_max() const noexcept {
+    return stall_max_ == Duration::zero() ? election_timeout_ * 2 : stall_max_;
+  }
+  [[nodiscard]] Duration proposal_timeout() const noexcept { return proposal_timeout_; }
+  [[nodiscard]] Duration read_timeout() const noexcept { return read_timeout_; }
+  [[nodiscard]] Duration leader_timeout() const noexcept { return leader_timeout_; }
+  [[nodiscard]] Duration join_timeout() const noexcept { return join_timeout_; }
+  [[nodiscard]] std::size_t queued_proposals_max() const noexcept { return queued_proposals_max_; }
+  [[nodiscard]] std::size_t queued_proposal_bytes_max() const noexcept {
+    return queued_proposal_bytes_max_;
+  }
+  [[nodiscard]] std::size_t queued_messages_max() const noexcept { return queued_messages_max_; }
+  [[nodiscard]] std::size_t entry_bytes_max() const noexcept { return entry_bytes_max_; }
+  [[nodiscard]] std::size_t inflight_bytes_max() const noexcept { return inflight_bytes_max_; }
+  [[nodiscard]] std::size_t uncommitted_bytes_max() const noexcept {
+    return uncommitted_bytes_max_;
+  }
+  [[nodiscard]] std::size_t apply_bytes_max() const noexcept { return apply_bytes_max_; }
+  [[nodiscard]] std::size_t cache_bytes_max() const noexcept { return cache_bytes_max_; }
+
+  // Every problem, one line each that names the field, its value and what is allowed. Empty: valid.
+  [[nodiscard]] std::vector<std::string> Validate() const;
+
+ private:
+  NodeId id_;
+  std::string cluster_id_ = "kommander";
+  Endpoint listen_{"127.0.0.1", 0};
+  std::vector<NodeAddress> initial_members_;
+  std::uint32_t initial_partitions_ = 1;
+  Duration election_timeout_ = std::chrono::milliseconds(1000);
+  Duration heartbeat_interval_{};
+  Duration stall_max_{};
+  Duration proposal_timeout_ = std::chrono::seconds(10);
+  Duration read_timeout_ = std::chrono::seconds(2);
+  Duration leader_timeout_ = std::chrono::seconds(10);
+  Duration join_timeout_ = std::chrono::seconds(60);
+  std::size_t queued_proposals_max_ = 4096;
+  std::size_t queued_proposal_bytes_max_ = 64u << 20;
+  std::size_t queued_messages_max_ = 4096;
+  std::size_t entry_bytes_max_ = 8u << 20;
+  std::size_t inflight_bytes_max_ = 8u << 20;
+  std::size_t uncommitted_bytes_max_ = 64u << 20;
+  std::size_t apply_bytes_max_ = 16u << 20;
+  std::size_t cache_bytes_max_ = 4u << 20;
+};
+
+}  // namespace kommander
