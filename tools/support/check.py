@@ -1,0 +1,148 @@
+# The steps of tools/check, in order, for each of its three forms.
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from support.build import Build  # noqa: E402
+from support.steps import Report, jobs_default  # noqa: E402
+
+CLANG_FORMAT_MAJOR = 14  # another version formats differently
+SEEDS, VIRTUAL_SECONDS = '1..100', '120'
+CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'test', 'bench', 'examples')
+SANITIZED = {'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
+             'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
+             'TSAN_OPTIONS': f'halt_on_error=1:suppressions={os.getcwd()}/test/tsan.supp'}
+SANITIZER_SETUP = ['-Db_lundef=false', '-Dbuildtype=debug', '-Doptimization=1']
+
+
+def sources(*folders, suffixes=('.cpp', '.hpp')):
+    for folder in folders:
+        for parent, _, names in os.walk(folder):
+            yield from sorted(os.path.join(parent, name) for name in names
+                              if name.endswith(suffixes))
+
+
+def find_tool(name, *versions):
+    candidates = [f'{name}-{version}' for version in versions] + [name]
+    return next((found for found in map(shutil.which, candidates) if found), None)
+
+
+def check_format(report):
+    tool = find_tool('clang-format', CLANG_FORMAT_MAJOR)
+    version = ''
+    if tool:
+        version = subprocess.run([tool, '--version'], capture_output=True, text=True).stdout
+    if f'version {CLANG_FORMAT_MAJOR}.' not in version:
+        report.skip('format', f'clang-format {CLANG_FORMAT_MAJOR} is not installed')
+        return
+    report.step('format', [tool, '--dry-run', '-Werror', *sources(*CPP_FOLDERS)])
+
+
+def check_style(report):
+    check_format(report)
+    report.step('tidy', ['python3', '-B', 'tools/tidy'])
+    report.step('tidy self-test', ['python3', '-B', 'tools/tidy', '--self-test'])
+
+
+def changed_files():
+    """What the work tree, and its branch beyond the upstream, changed. Empty without git."""
+    changed = set()
+    for against in ('HEAD', '@{upstream}'):
+        listed = subprocess.run(['git', 'diff', '--name-only', '--diff-filter=d', against, '--'],
+                                capture_output=True, text=True, check=False)
+        if listed.returncode == 0:
+            changed.update(listed.stdout.split())
+    return changed
+
+
+def check_clang_tidy(report, build, everything):
+    tool = find_tool('clang-tidy', 16, 19, 18, 17)
+    if not tool:
+        report.skip('clang-tidy', 'it is not installed')
+        return
+    folders = ('lib', 'transports', 'storage') if everything else ('lib/raft', 'lib/codec')
+    wanted = set(sources(*folders, suffixes=('.cpp',)))
+    ours = set(sources('lib', 'transports', 'storage', suffixes=('.cpp',)))
+    wanted |= changed_files() & ours
+    # One process per core: xargs keeps them busy and fails when any of them fails.
+    command = ['xargs', '-a', report.log_path('clang-tidy files'), '-n', '4', '-P', str(build.jobs),
+               tool, '-p', build.folder, '--quiet']
+    with open(report.log_path('clang-tidy files'), 'w') as stream:
+        stream.write('\n'.join(sorted(wanted)) + '\n')
+    report.step('clang-tidy', command)
+
+
+def check_simulation(report, build, label):
+    program = build.program('kommander-sim')
+    name = f'simulation {label}'
+    if program is None or not os.path.exists(program):
+        report.skip(name, 'there is no kommander-sim')
+        return
+    report.step(name, [program, '--seeds', SEEDS, '--virtual-seconds', VIRTUAL_SECONDS],
+                build.environment)
+
+
+def release(report, arguments):
+    build = Build(report, 'release', ['-Dwerror=true'], arguments.jobs)
+    if not build.configure():
+        return
+    if arguments.fast:
+        targets = [*build.targets_under('test/unit', 'test/headers'),
+                   *(t for t in build.targets_under('test/sim') if t.endswith('kommander-sim'))]
+        if build.build(targets):
+            build.test(build.tests_under('test/unit', 'test/headers'))
+    elif build.build():
+        build.test()
+    check_simulation(report, build, 'release')
+    if not arguments.fast:
+        check_clang_tidy(report, build, everything=arguments.full)
+
+
+def sanitized(report, arguments, name, sanitizers, everything):
+    """The whole tree under sanitizers, or what the core, the codecs and the simulation need."""
+    build = Build(report, name, [f'-Db_sanitize={sanitizers}', *SANITIZER_SETUP], arguments.jobs,
+                  SANITIZED)
+    if not build.configure():
+        return
+    folders = ('test/unit', 'test/scripts', 'test/sim')
+    targets = () if everything else tuple(build.targets_under(*folders))
+    if build.build(targets):
+        build.test(None if everything else build.tests_under(*folders), time_factor=10)
+        check_simulation(report, build, name)
+
+
+def clang(report, arguments):
+    compiler = find_tool('clang++', 16, 19, 18, 17)
+    if not compiler:
+        report.skip('clang', 'clang++ >= 16 is not installed')
+        return
+    build = Build(report, 'clang', ['-Dwerror=true'], arguments.jobs, {'CXX': compiler})
+    if build.configure() and build.build():
+        build.test()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='tools/check', description='Everything a change must pass.')
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument('--fast', action='store_true', help='style, unit tests, 100 simulated clusters')
+    form.add_argument('--full', action='store_true', help='also TSan, clang, clang-tidy everywhere')
+    parser.add_argument('--jobs', type=int, default=jobs_default(), help='compilers at a time')
+    arguments = parser.parse_args()
+    report = Report('build/logs')
+    check_style(report)
+    release(report, arguments)
+    if not arguments.fast:
+        sanitized(report, arguments, 'asan', 'address,undefined', everything=arguments.full)
+    if arguments.full:
+        sanitized(report, arguments, 'tsan', 'thread', everything=True)
+        clang(report, arguments)
+    report.finish()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,99 @@
+# Running one step of a check: its output goes to a log file, a line of progress to the terminal,
+# the tail of the log too when it fails.
+import os
+import subprocess
+import sys
+import time
+
+HEARTBEAT_S = 30
+TAIL_LINES = 40
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def tail(path, lines=TAIL_LINES):
+    with open(path, errors='replace') as stream:
+        return stream.read().splitlines()[-lines:]
+
+
+def jobs_default():
+    """One compiler per core, but no more than the memory carries (sanitized coroutines: 1.5 GiB)."""
+    cores = len(os.sched_getaffinity(0))
+    try:
+        with open('/proc/meminfo') as stream:
+            available = next(int(line.split()[1]) for line in stream if 'MemAvailable' in line)
+    except (OSError, StopIteration):
+        return cores
+    return max(1, min(cores, available // (1536 * 1024)))
+
+
+class Report:
+    """Counts what passed and failed, and remembers what to repeat at the end."""
+
+    def __init__(self, log_folder):
+        self.log_folder = log_folder
+        self.started_s = time.monotonic()
+        self.passed = 0
+        self.failures = []
+        self.skipped = []
+        os.makedirs(log_folder, exist_ok=True)
+
+    def count(self, passed, failures, name):
+        self.passed += passed
+        self.failures += [f'{name}: {failure}' for failure in failures]
+
+    def skip(self, name, reason):
+        self.skipped.append(f'{name}: {reason}')
+        say(f'--- {name}: skipped, {reason}')
+
+    def log_path(self, name):
+        return os.path.join(self.log_folder, name.replace(' ', '-') + '.log')
+
+    def run(self, name, command, environment=None, quiet=False):
+        """Runs one command; (succeeded, log path). Does not count it: see `step` for that."""
+        log = self.log_path(name)
+        begin_s = time.monotonic()
+        say(f'--- {name}')
+        with open(log, 'wb') as stream:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream,
+                                       stderr=subprocess.STDOUT,
+                                       env={**os.environ, **(environment or {})})
+            try:
+                code = self._wait(process, name, log, begin_s)
+            except BaseException:
+                process.terminate()
+                process.wait()
+                raise
+        took_s = time.monotonic() - begin_s
+        verdict = 'ok' if code == 0 else f'FAILED (exit {code})'
+        say(f'    {name}: {verdict}, {took_s:.1f} s')
+        if code != 0 and not quiet:
+            say('\n'.join('    | ' + line for line in tail(log)))
+            say(f'    whole log: {os.path.relpath(log)}')
+        return code == 0, log
+
+    @staticmethod
+    def _wait(process, name, log, begin_s):
+        while True:
+            try:
+                return process.wait(timeout=HEARTBEAT_S)
+            except subprocess.TimeoutExpired:
+                last = (tail(log, 1) or [''])[0].strip()[:80]
+                say(f'    {name}: {time.monotonic() - begin_s:.0f} s so far: {last}')
+
+    def step(self, name, command, environment=None):
+        """Runs one command that counts as one check."""
+        succeeded, log = self.run(name, command, environment)
+        self.count(int(succeeded), [] if succeeded else [os.path.relpath(log)], name)
+        return succeeded
+
+    def finish(self):
+        for skipped in self.skipped:
+            say(f'skipped: {skipped}')
+        for failure in self.failures:
+            say(f'FAILED: {failure}')
+        say(f'took {time.monotonic() - self.started_s:.0f} s')
+        say(f'{self.passed} passed, {len(self.failures)} failed')
+        sys.exit(1 if self.failures else 0)
