@@ -6,8 +6,9 @@ import subprocess
 
 from support.steps import say
 
+PROGRAMS = ('executable', 'shared module')
 _CASES = re.compile(r'^test cases:\s*(\d+)(.*)$', re.MULTILINE)
-_ALL_PASSED = re.compile(r'^All tests passed \(\d+ assertions? in (\d+) test cases?\)', re.MULTILINE)
+_ALL_PASSED = re.compile(r'^All tests passed \(\d+ assertions? in (\d+) test', re.MULTILINE)
 _COUNTED = re.compile(r'^(\d+) passed, (\d+) failed$', re.MULTILINE)
 
 
@@ -61,7 +62,7 @@ class Build:
         here, root = os.path.abspath(self.folder), os.getcwd()
         for target in self.introspect('targets'):
             defined = os.path.relpath(target['defined_in'], root)
-            if target['type'] == 'executable' and defined.startswith(prefixes):
+            if target['type'] in PROGRAMS and defined.startswith(prefixes):
                 yield from (os.path.relpath(name, here) for name in target['filename'])
 
     def tests_under(self, *prefixes):
@@ -106,10 +107,11 @@ class Build:
                 self.report.skip(f"{label}: {result['name']}", 'it skipped itself')
                 continue
             output = result.get('stdout', '') or ''
+            name = result['name'].split(' / ')[-1]
             passed, failed = count_cases(output, good)
-            self.report.count(passed, [result['name']] * failed, label)
+            self.report.count(passed, [name] * failed, label)
             if not good or failed:
-                say(f"    {result['name']}: {result['result']}")
+                say(f"    {name}: {result['result']}")
                 lines = (output + (result.get('stderr') or '')).splitlines()[-40:]
                 say('\n'.join('    | ' + line for line in lines))
         say(f'    {label}: {len(results)} programs, {self.report.passed - before} cases passed')

@@ -95,7 +95,7 @@ def release(report, arguments):
         targets = [*build.targets_under('test/unit', 'test/headers'),
                    *(t for t in build.targets_under('test/sim') if t.endswith('kommander-sim'))]
         if build.build(targets):
-            build.test(build.tests_under('test/unit', 'test/headers'))
+            build.test(build.tests_under('test/unit'))
     elif build.build():
         build.test()
     check_simulation(report, build, 'release')
@@ -127,9 +127,10 @@ def clang(report, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog='tools/check', description='Everything a change must pass.')
+    parser = argparse.ArgumentParser(prog='tools/check',
+                                     description='Everything that a change must pass.')
     form = parser.add_mutually_exclusive_group()
-    form.add_argument('--fast', action='store_true', help='style, unit tests, 100 simulated clusters')
+    form.add_argument('--fast', action='store_true', help='style, unit tests, simulation')
     form.add_argument('--full', action='store_true', help='also TSan, clang, clang-tidy everywhere')
     parser.add_argument('--jobs', type=int, default=jobs_default(), help='compilers at a time')
     arguments = parser.parse_args()

@@ -19,7 +19,7 @@ def tail(path, lines=TAIL_LINES):
 
 
 def jobs_default():
-    """One compiler per core, but no more than the memory carries (sanitized coroutines: 1.5 GiB)."""
+    """One compiler per core, if there are 1.5 GiB for each: sanitized coroutines take that."""
     cores = len(os.sched_getaffinity(0))
     try:
         with open('/proc/meminfo') as stream:
