@@ -1,3 +1,4 @@
+// Entry bodies: the payloads of one batch as one run of bytes, and back.
 #include "codec/entry_body.hpp"
 
 #include <cstdint>

@@ -8,70 +8,39 @@ namespace {
 
 const char* Describe(RaftErrc errc) noexcept {
   switch (errc) {
-    case RaftErrc::NodeIsNotLeader:
-      return "this node does not lead the partition; ask its leader";
-    case RaftErrc::DeadlineExceeded:
-      return "the deadline passed before the proposal was accepted";
-    case RaftErrc::ProposalDropped:
-      return "another leader's entry was committed in its place";
-    case RaftErrc::ProposalQueueFull:
-      return "too many proposals are waiting; retry after a pause";
-    case RaftErrc::DiskFull:
-      return "too little free disk space for new proposals";
-    case RaftErrc::ReadTimeout:
-      return "no quorum confirmed the read in time";
-    case RaftErrc::NodeIsNotReady:
-      return "the node has not joined, or is still restoring";
-    case RaftErrc::ChangeInProgress:
-      return "another configuration change is in progress";
-    case RaftErrc::TransferTimeout:
-      return "the target did not take over leadership in time";
-    case RaftErrc::LeaderTimeout:
-      return "no leader was elected in time";
-    case RaftErrc::OutcomeUnknown:
-      return "the wait ended; the write may still take effect";
-    case RaftErrc::ProposalTimeout:
-      return "no quorum in time; the write may still take effect";
-    case RaftErrc::ProposalTooLarge:
-      return "the entry exceeds entry_bytes_max; split the batch";
-    case RaftErrc::PartitionNotFound:
-      return "no such partition";
-    case RaftErrc::UnknownNode:
-      return "the node is not a voter of the partition";
-    case RaftErrc::InvalidArgument:
-      return "invalid argument";
-    case RaftErrc::InvalidConfiguration:
-      return "the configuration is invalid";
-    case RaftErrc::AlreadyJoined:
-      return "the node has joined already";
+    case RaftErrc::NodeIsNotLeader: return "this node does not lead the partition; ask its leader";
+    case RaftErrc::DeadlineExceeded: return "the deadline passed before the proposal was accepted";
+    case RaftErrc::ProposalDropped: return "another leader's entry was committed in its place";
+    case RaftErrc::ProposalQueueFull: return "too many proposals are waiting; retry after a pause";
+    case RaftErrc::DiskFull: return "too little free disk space for new proposals";
+    case RaftErrc::ReadTimeout: return "no quorum confirmed the read in time";
+    case RaftErrc::NodeIsNotReady: return "the node has not joined, or is still restoring";
+    case RaftErrc::ChangeInProgress: return "another configuration change is in progress";
+    case RaftErrc::TransferTimeout: return "the target did not take over leadership in time";
+    case RaftErrc::LeaderTimeout: return "no leader was elected in time";
+    case RaftErrc::OutcomeUnknown: return "the wait ended; the write may still take effect";
+    case RaftErrc::ProposalTimeout: return "no quorum in time; the write may still take effect";
+    case RaftErrc::ProposalTooLarge: return "the entry exceeds entry_bytes_max; split the batch";
+    case RaftErrc::PartitionNotFound: return "no such partition";
+    case RaftErrc::UnknownNode: return "the node is not a voter of the partition";
+    case RaftErrc::InvalidArgument: return "invalid argument";
+    case RaftErrc::InvalidConfiguration: return "the configuration is invalid";
+    case RaftErrc::AlreadyJoined: return "the node has joined already";
     case RaftErrc::StorageFailed:
       return "a write or sync failed; mend the disk and restart the node";
-    case RaftErrc::WalCorrupted:
-      return "the log is damaged or acknowledged data is missing";
-    case RaftErrc::WalNewerFormat:
-      return "the log was written by a newer version";
-    case RaftErrc::WalForeign:
-      return "the log belongs to another node or cluster";
-    case RaftErrc::WalLocked:
-      return "another process has the log open";
-    case RaftErrc::WalUnavailable:
-      return "the log cannot be opened or created";
-    case RaftErrc::NodeStopped:
-      return "the node was stopped";
-    case RaftErrc::AddressInUse:
-      return "the address is in use";
-    case RaftErrc::ClusterIdMismatch:
-      return "the peer belongs to another cluster";
-    case RaftErrc::DuplicateNodeId:
-      return "two processes claim the same node id";
-    case RaftErrc::IdentityReplaced:
-      return "the node's disk was replaced; it needs a new node id";
-    case RaftErrc::BootstrapMismatch:
-      return "the peer was started with other initial members";
-    case RaftErrc::VersionMismatch:
-      return "no protocol version in common with the peer";
-    case RaftErrc::UnexpectedPeer:
-      return "the peer is not the node that was expected";
+    case RaftErrc::WalCorrupted: return "the log is damaged or acknowledged data is missing";
+    case RaftErrc::WalNewerFormat: return "the log was written by a newer version";
+    case RaftErrc::WalForeign: return "the log belongs to another node or cluster";
+    case RaftErrc::WalLocked: return "another process has the log open";
+    case RaftErrc::WalUnavailable: return "the log cannot be opened or created";
+    case RaftErrc::NodeStopped: return "the node was stopped";
+    case RaftErrc::AddressInUse: return "the address is in use";
+    case RaftErrc::ClusterIdMismatch: return "the peer belongs to another cluster";
+    case RaftErrc::DuplicateNodeId: return "two processes claim the same node id";
+    case RaftErrc::IdentityReplaced: return "the node's disk was replaced; it needs a new node id";
+    case RaftErrc::BootstrapMismatch: return "the peer was started with other initial members";
+    case RaftErrc::VersionMismatch: return "no protocol version in common with the peer";
+    case RaftErrc::UnexpectedPeer: return "the peer is not the node that was expected";
   }
   return "unknown error";
 }
