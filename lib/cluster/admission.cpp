@@ -1,0 +1,34 @@
+#include "cluster/admission.hpp"
+
+namespace kommander::cluster {
+namespace {
+
+bool HasCommonVersion(const Hello& hello) {
+  return hello.version_min <= hello.version_max && hello.version_min <= kProtocolVersionMax &&
+         hello.version_max >= kProtocolVersionMin;
+}
+
+}  // namespace
+
+error_code JudgeHello(const AdmissionFacts& facts, const Hello& hello, NodeId dialled,
+                      bool is_member, Incarnation pinned, bool is_live) {
+  if (hello.cluster_id != facts.cluster_id) return RaftErrc::ClusterIdMismatch;
+  if (!HasCommonVersion(hello)) return RaftErrc::VersionMismatch;
+  if (hello.nonce == facts.nonce) return RaftErrc::UnexpectedPeer;
+  if (hello.node == facts.self) return RaftErrc::DuplicateNodeId;
+  if (dialled && dialled != hello.node) return RaftErrc::UnexpectedPeer;
+  // Incarnation 0 means "not seen yet" in every pin, so a peer cannot be called that.
+  if (!is_member || !hello.incarnation) return RaftErrc::UnexpectedPeer;
+  if (!facts.knows_roster && hello.bootstrap_digest != facts.bootstrap_digest) {
+    return RaftErrc::BootstrapMismatch;
+  }
+  if (pinned && pinned != hello.incarnation) {
+    return is_live ? RaftErrc::DuplicateNodeId : RaftErrc::IdentityReplaced;
+  }
+  if (hello.known_incarnation && hello.known_incarnation != facts.incarnation) {
+    return RaftErrc::IdentityReplaced;
+  }
+  return {};
+}
+
+}  // namespace kommander::cluster

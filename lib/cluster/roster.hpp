@@ -1,0 +1,45 @@
+// The cluster's roster: which nodes belong to it, and under which incarnation each is known. Part
+// of the system partition's state; every node derives the same one from the same log.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include <kommander/ids.hpp>
+
+namespace kommander::cluster {
+
+struct RosterMember {
+  RosterMember() = default;
+  RosterMember(NodeId member, Incarnation pin) : node(member), incarnation(pin) {}
+  friend bool operator==(const RosterMember&, const RosterMember&) = default;
+  NodeId node;
+  Incarnation incarnation;  // 0: not seen yet
+};
+
+// Empty until the system partition's first leader has committed it. A pin is filled once and never
+// changes, so a wiped disk cannot come back under its old id.
+class Roster {
+ public:
+  Roster() = default;
+  // Sorted by node; of members named twice the first counts.
+  explicit Roster(std::vector<RosterMember> members);
+
+  [[nodiscard]] bool IsKnown() const noexcept { return !members_.empty(); }
+  [[nodiscard]] bool IsMember(NodeId node) const noexcept { return Find(node) != nullptr; }
+  // The incarnation that counts as this node; 0: no member, or not seen yet.
+  [[nodiscard]] Incarnation PinOf(NodeId node) const noexcept;
+  // Ascending by node.
+  [[nodiscard]] const std::vector<RosterMember>& members() const noexcept { return members_; }
+
+  // Fills the empty pin of a member. False, and no change, for anything else.
+  bool Pin(NodeId node, Incarnation incarnation) noexcept;
+
+  friend bool operator==(const Roster&, const Roster&) = default;
+
+ private:
+  [[nodiscard]] const RosterMember* Find(NodeId node) const noexcept;
+  std::vector<RosterMember> members_;
+};
+
+}  // namespace kommander::cluster

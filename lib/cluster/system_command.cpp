@@ -1,0 +1,160 @@
+#include "cluster/system_command.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "codec/little_endian.hpp"
+
+namespace kommander::cluster {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kInitialise = 1;
+constexpr std::uint8_t kPin = 2;
+
+constexpr std::size_t kHeaderBytes = 2;
+constexpr std::size_t kCountBytes = 4;
+constexpr std::size_t kMemberBytes = 12;
+constexpr std::size_t kPartitionBytes = 24;
+constexpr std::size_t kVoterBytes = 4;
+
+// A buffer of exactly this size, filled by one writer.
+template <class Fill>
+Payload Encode(std::size_t size, std::uint8_t kind, const Fill& fill) {
+  auto buffer = std::make_shared_for_overwrite<std::byte[]>(size);
+  codec::ByteWriter writer(buffer.get());
+  writer.Put(kVersion);
+  writer.Put(kind);
+  fill(writer);
+  const ByteSpan bytes(buffer.get(), size);
+  return Payload(std::shared_ptr<const void>(std::move(buffer)), bytes);
+}
+
+// A count of items that take at least `item_bytes` each: never more than can follow.
+std::size_t GetCount(codec::ByteReader& reader, std::size_t item_bytes) {
+  const auto count = reader.Get<std::uint32_t>();
+  if (count <= reader.remaining() / item_bytes) return count;
+  reader.Fail();
+  return 0;
+}
+
+std::vector<RosterMember> GetMembers(codec::ByteReader& reader) {
+  std::vector<RosterMember> members;
+  const std::size_t count = GetCount(reader, kMemberBytes);
+  members.reserve(count);
+  NodeId previous;
+  for (std::size_t i = 0; i < count; ++i) {
+    const NodeId node(reader.Get<std::uint32_t>());
+    const Incarnation incarnation(reader.Get<std::uint64_t>());
+    if (node <= previous) reader.Fail();
+    previous = node;
+    members.emplace_back(node, incarnation);
+  }
+  if (members.empty()) reader.Fail();
+  return members;
+}
+
+std::vector<PartitionRecord> GetPartitions(codec::ByteReader& reader) {
+  std::vector<PartitionRecord> partitions;
+  const std::size_t count = GetCount(reader, kPartitionBytes);
+  partitions.reserve(count);
+  for (std::size_t i = 0; i < count && reader.ok(); ++i) {
+    PartitionRecord& record = partitions.emplace_back();
+    record.id = PartitionId(reader.Get<std::uint32_t>());
+    record.generation = Generation(reader.Get<std::uint64_t>());
+    record.hash_first = reader.Get<std::uint32_t>();
+    record.hash_last = reader.Get<std::uint32_t>();
+    const std::size_t voters = GetCount(reader, kVoterBytes);
+    record.voters.reserve(voters);
+    for (std::size_t v = 0; v < voters; ++v) {
+      record.voters.emplace_back(reader.Get<std::uint32_t>());
+    }
+  }
+  return partitions;
+}
+
+std::optional<SystemCommand> GetInitialise(codec::ByteReader& reader) {
+  InitialiseCommand command;
+  command.members = GetMembers(reader);
+  command.partitions = GetPartitions(reader);
+  if (!reader.AtEnd()) return std::nullopt;
+  if (!command.partitions.empty() && !IsWellFormed(command.partitions)) return std::nullopt;
+  const auto is_member = [&](NodeId node) {
+    return std::any_of(command.members.begin(), command.members.end(),
+                       [&](const RosterMember& member) { return member.node == node; });
+  };
+  for (const PartitionRecord& record : command.partitions) {
+    if (!std::all_of(record.voters.begin(), record.voters.end(), is_member)) return std::nullopt;
+  }
+  return command;
+}
+
+std::optional<SystemCommand> GetPin(codec::ByteReader& reader) {
+  PinCommand command;
+  command.node = NodeId(reader.Get<std::uint32_t>());
+  command.incarnation = Incarnation(reader.Get<std::uint64_t>());
+  if (!reader.AtEnd() || !command.node || !command.incarnation) return std::nullopt;
+  return command;
+}
+
+}  // namespace
+
+std::size_t InitialiseBytes(std::size_t members, std::size_t partitions) noexcept {
+  return kHeaderBytes + kCountBytes + members * kMemberBytes + kCountBytes +
+         partitions * (kPartitionBytes + members * kVoterBytes);
+}
+
+Payload EncodeInitialise(const std::vector<RosterMember>& members,
+                         const std::vector<PartitionRecord>& partitions) {
+  std::vector<RosterMember> sorted_members = members;
+  std::sort(sorted_members.begin(), sorted_members.end(),
+            [](const auto& a, const auto& b) { return a.node < b.node; });
+  std::vector<PartitionRecord> sorted_partitions = partitions;
+  std::sort(sorted_partitions.begin(), sorted_partitions.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::size_t size = InitialiseBytes(members.size(), 0);
+  for (PartitionRecord& record : sorted_partitions) {
+    std::sort(record.voters.begin(), record.voters.end());
+    size += kPartitionBytes + record.voters.size() * kVoterBytes;
+  }
+  return Encode(size, kInitialise, [&](codec::ByteWriter& writer) {
+    writer.Put(static_cast<std::uint32_t>(sorted_members.size()));
+    for (const RosterMember& member : sorted_members) {
+      writer.Put(member.node.value());
+      writer.Put(member.incarnation.value());
+    }
+    writer.Put(static_cast<std::uint32_t>(sorted_partitions.size()));
+    for (const PartitionRecord& record : sorted_partitions) {
+      writer.Put(record.id.value());
+      writer.Put(record.generation.value());
+      writer.Put(record.hash_first);
+      writer.Put(record.hash_last);
+      writer.Put(static_cast<std::uint32_t>(record.voters.size()));
+      for (NodeId voter : record.voters) writer.Put(voter.value());
+    }
+  });
+}
+
+Payload EncodePin(NodeId node, Incarnation incarnation) {
+  return Encode(kHeaderBytes + kMemberBytes, kPin, [&](codec::ByteWriter& writer) {
+    writer.Put(node.value());
+    writer.Put(incarnation.value());
+  });
+}
+
+std::optional<SystemCommand> DecodeSystemCommand(ByteSpan bytes) {
+  codec::ByteReader reader(bytes);
+  if (reader.Get<std::uint8_t>() != kVersion) return std::nullopt;
+  switch (reader.Get<std::uint8_t>()) {
+    case kInitialise:
+      return GetInitialise(reader);
+    case kPin:
+      return GetPin(reader);
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace kommander::cluster

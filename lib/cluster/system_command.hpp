@@ -1,0 +1,47 @@
+// What the system partition replicates: commands that build the roster and the partition map. One
+// command is the payload of one log entry with the type kSystemType. Bytes: docs/formats.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <kommander/ids.hpp>
+#include <kommander/payload.hpp>
+
+#include "cluster/partition_map.hpp"
+#include "cluster/roster.hpp"
+
+namespace kommander::cluster {
+
+// Applications may not use it, on any partition.
+inline constexpr std::string_view kSystemType = "_RaftSystem";
+
+// The first command of a cluster: who belongs to it and how the hash values are shared out.
+struct InitialiseCommand {
+  std::vector<RosterMember> members;        // ascending, not empty
+  std::vector<PartitionRecord> partitions;  // IsWellFormed, or empty: the system partition alone
+};
+// A member was seen for the first time.
+struct PinCommand {
+  NodeId node;
+  Incarnation incarnation;
+};
+using SystemCommand = std::variant<InitialiseCommand, PinCommand>;
+
+// Sorts what it is given; a list that names something twice decodes to nothing.
+[[nodiscard]] Payload EncodeInitialise(const std::vector<RosterMember>& members,
+                                       const std::vector<PartitionRecord>& partitions);
+[[nodiscard]] Payload EncodePin(NodeId node, Incarnation incarnation);
+
+// The size of an initialise command for so many partitions, all members voting in each.
+[[nodiscard]] std::size_t InitialiseBytes(std::size_t members, std::size_t partitions) noexcept;
+
+// None for anything but a well-formed command of a known version, with no byte left over. Allocates
+// no more than the bytes can hold.
+[[nodiscard]] std::optional<SystemCommand> DecodeSystemCommand(ByteSpan bytes);
+
+}  // namespace kommander::cluster
