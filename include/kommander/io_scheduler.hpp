@@ -71,6 +71,8 @@ class IoScheduler {
 
   // True when new proposals of the partition would meet a cap now: an early word for admission.
   [[nodiscard]] virtual bool IsSaturated(PartitionId partition) const noexcept = 0;
+  // True while free space is below the watermark: new proposals are refused, everything else goes on.
+  [[nodiscard]] virtual bool IsDiskFull() const noexcept { return false; }
   [[nodiscard]] virtual IoStatistics Statistics() const noexcept = 0;
 
   // No submission is accepted afterwards; accepted work drains, then threads end and the store is
