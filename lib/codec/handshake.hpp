@@ -1,0 +1,39 @@
+// What two nodes say to each other before any message: hello, hello-ack, reject. Also the part of
+// the judgement that needs no memory; pins, roster and bootstrap digest are the host's business.
+// Bytes: docs/formats.md.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include <kommander/errors.hpp>
+#include <kommander/payload.hpp>
+#include <kommander/transport.hpp>
+
+namespace kommander::codec {
+
+inline constexpr std::size_t kClusterIdBytesMax = 256;
+inline constexpr std::size_t kRejectTextBytesMax = 512;
+
+// `to` is the node that the sender means to speak to.
+struct Greeting {
+  Hello hello;
+  NodeId to;
+  friend bool operator==(const Greeting&, const Greeting&) = default;
+};
+// Empty when the cluster id is too long.
+[[nodiscard]] Payload EncodeGreeting(const Greeting& greeting);
+[[nodiscard]] bool DecodeGreeting(ByteSpan payload, Greeting& greeting);
+
+// Errors of other categories travel as UnexpectedPeer.
+[[nodiscard]] Payload EncodeReject(error_code reason);
+// False when malformed. An unknown number becomes UnexpectedPeer.
+[[nodiscard]] bool DecodeReject(ByteSpan payload, error_code& reason, std::string& text);
+
+// What `local` must refuse at once. `dialled` is the node that `local` meant to reach, 0 for an
+// accepted connection.
+[[nodiscard]] error_code CheckGreeting(const Hello& local, const Greeting& greeting,
+                                       NodeId dialled) noexcept;
+
+}  // namespace kommander::codec
