@@ -35,7 +35,8 @@ class IoSink {
  public:
   virtual ~IoSink() = default;
   // Every unit up to `unit` of the partition is synced; or, with an error, that unit and all later
-  // ones of the failure domain are lost to this process.
+  // ones of the failure domain are lost to this process. One call may answer several units: on
+  // success it names the last one of them, with an error the first.
   virtual void OnWritten(PartitionId partition, UnitId unit, error_code error) noexcept = 0;
   virtual void OnRead(ReadResult result) noexcept = 0;
 };
@@ -61,17 +62,19 @@ class IoScheduler {
   virtual error_code Start(std::shared_ptr<Wal> wal) = 0;
 
   // `reserved`: for units that carry what a follower or a candidate owes to its peers; they pass
-  // the caps for which admission of new proposals answers.
+  // the caps for which admission of new proposals answers, up to a hard bound of several times the
+  // caps.
   virtual error_code SubmitWrite(WriteUnit unit, bool reserved, std::shared_ptr<IoSink> sink) = 0;
   virtual error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) = 0;
 
   // Other blocking work (open, recover, metadata). Tasks run one after the other, never beside a
-  // write. `cancelled` is true when the scheduler stops before the task ran.
+  // write, and must not throw. `cancelled` is true when the scheduler stops before the task ran.
   virtual error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) = 0;
 
   // True when new proposals of the partition would meet a cap now: an early word for admission.
   [[nodiscard]] virtual bool IsSaturated(PartitionId partition) const noexcept = 0;
-  // True while free space is below the watermark: new proposals are refused, everything else goes on.
+  // True while free space is below the watermark: new proposals are refused (DiskFull), everything
+  // else goes on. Asking is also what makes a scheduler look again, so ask per proposal or burst.
   [[nodiscard]] virtual bool IsDiskFull() const noexcept { return false; }
   [[nodiscard]] virtual IoStatistics Statistics() const noexcept = 0;
 

@@ -1,0 +1,49 @@
+// Notices that the store's volume runs full before a write does, since a write that meets a full
+// disk costs the node its storage until it is restarted.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include <kommander/clock.hpp>
+#include <kommander/wal.hpp>
+
+#include "runtime/io_scheduler_options.hpp"
+
+namespace kommander::runtime {
+
+class DiskWatch {
+ public:
+  DiskWatch(const IoSchedulerOptions& options, std::shared_ptr<const Clock> clock)
+      : options_(options), clock_(std::move(clock)) {}
+
+  // From any thread.
+  [[nodiscard]] bool IsFull() const noexcept { return full_.load(std::memory_order_relaxed); }
+  // From any thread: the last look is old enough for another one.
+  [[nodiscard]] bool IsDue() const noexcept {
+    return clock_->Now().time_since_epoch().count() >= next_look_.load(std::memory_order_relaxed);
+  }
+
+  // From the writer's thread, with no write running; `bytes_written` since the last call.
+  void Look(const Wal& wal, std::uint64_t bytes_written) noexcept {
+    if (options_.free_bytes_min == 0) return;
+    unseen_bytes_ += bytes_written;
+    if (unseen_bytes_ < options_.free_check_bytes && !IsDue()) return;
+    unseen_bytes_ = 0;
+    const Instant next = clock_->Now() + options_.free_check_interval;
+    next_look_.store(next.time_since_epoch().count(), std::memory_order_relaxed);
+    const auto free_bytes = wal.FreeBytes();
+    full_.store(free_bytes && *free_bytes < options_.free_bytes_min, std::memory_order_relaxed);
+  }
+
+ private:
+  const IoSchedulerOptions options_;
+  const std::shared_ptr<const Clock> clock_;
+  std::atomic<bool> full_{false};
+  std::atomic<Duration::rep> next_look_{Duration::min().count()};
+  std::uint64_t unseen_bytes_ = 0;
+};
+
+}  // namespace kommander::runtime

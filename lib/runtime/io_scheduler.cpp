@@ -1,0 +1,430 @@
+#include "runtime/io_scheduler.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "platform/io_threads.hpp"
+#include "runtime/disk_watch.hpp"
+#include "runtime/read_lanes.hpp"
+#include "runtime/write_lanes.hpp"
+
+namespace kommander::runtime {
+namespace {
+
+using Lock = std::unique_lock<std::mutex>;
+using Task = std::function<void(Wal& wal, bool cancelled)>;
+
+IoSchedulerOptions Sane(IoSchedulerOptions options) noexcept {
+  for (std::size_t* least_one :
+       {&options.batch_bytes_max, &options.batch_units_max, &options.batch_partitions_max,
+        &options.batch_lane_bytes_max, &options.batch_lane_units_max, &options.reserved_factor,
+        &options.reader_threads}) {
+    *least_one = std::max<std::size_t>(*least_one, 1);
+  }
+  return options;
+}
+
+// Threads that wait for work under one lock. Counts who sleeps and who has been called already, so
+// that a burst of arrivals makes one system call per thread and none while all are busy.
+class Sleepers {
+ public:
+  template <class Predicate>
+  void Wait(Lock& lock, Predicate has_work) {
+    while (!has_work()) {
+      ++asleep_;
+      condition_.wait(lock);
+      // Whoever wakes uses a call up, also when it finds nothing: one too few in the count costs an
+      // extra wake, one too many would leave a sleeper uncalled.
+      --asleep_;
+      if (called_ > 0) --called_;
+    }
+  }
+  // With the lock: true when somebody is to be called, by Wake, once the lock is released.
+  [[nodiscard]] bool Call() noexcept {
+    if (called_ >= asleep_) return false;
+    ++called_;
+    return true;
+  }
+  void Wake() noexcept { condition_.notify_one(); }
+  void WakeAll() noexcept { condition_.notify_all(); }
+
+ private:
+  std::condition_variable condition_;
+  std::size_t asleep_ = 0;
+  std::size_t called_ = 0;
+};
+
+// Whose thread this is, if any: a thread cannot wait for itself.
+thread_local const void* current_impl = nullptr;
+
+}  // namespace
+
+class FairIoScheduler::Impl {
+ public:
+  Impl(const IoSchedulerOptions& options, std::shared_ptr<const Clock> clock)
+      : options_(Sane(options)),
+        write_lanes_(options_),
+        read_lanes_(options_),
+        batch_(options_.batch_partitions_max),
+        disk_(options_, std::move(clock)) {}
+
+  static error_code Start(const std::shared_ptr<Impl>& self, std::shared_ptr<Wal> wal);
+  error_code SubmitWrite(WriteUnit&& unit, bool reserved, std::shared_ptr<IoSink>&& sink);
+  error_code SubmitRead(const ReadRequest& request, std::shared_ptr<IoSink>&& sink);
+  error_code SubmitTask(Task&& task);
+  [[nodiscard]] bool IsSaturated(PartitionId partition) const;
+  [[nodiscard]] bool IsDiskFull();
+  [[nodiscard]] IoStatistics Statistics() const;
+  void Stop(std::function<void()> done);
+  void Abort() noexcept;
+
+ private:
+  enum class State { kNew, kRunning, kDraining, kAborting, kStopped };
+
+  [[nodiscard]] error_code Closed() const noexcept;  // why nothing is accepted, if so
+  error_code Counted(error_code error) noexcept;
+
+  void RunWriter() noexcept;
+  void RunReader() noexcept;
+  [[nodiscard]] bool WriterHasWork() const noexcept;
+  void RunTask(Lock& lock);
+  void Linger(Lock& lock);
+  void RunBatch(Lock& lock);
+  void LookAtDisk(Lock& lock);
+  void EndThread() noexcept;
+  void DropQueued() noexcept;
+
+  const IoSchedulerOptions options_;
+  mutable std::mutex mutex_;
+  Sleepers writer_;
+  Sleepers readers_;
+  std::condition_variable lingering_;
+  std::condition_variable ended_;
+  State state_ = State::kNew;
+  bool failed_ = false;
+  bool is_lingering_ = false;
+  bool look_wanted_ = false;
+  std::shared_ptr<Wal> wal_;
+  WriteLanes write_lanes_;
+  ReadLanes read_lanes_;
+  std::deque<Task> tasks_;
+  IoStatistics statistics_;
+  std::vector<std::function<void()>> dones_;
+  std::unique_ptr<platform::IoThreads> threads_;
+  std::size_t running_threads_ = 0;
+
+  WriteBatch batch_;  // the writer thread's
+  DiskWatch disk_;
+};
+
+error_code FairIoScheduler::Impl::Start(const std::shared_ptr<Impl>& self,
+                                        std::shared_ptr<Wal> wal) {
+  Lock lock(self->mutex_);
+  if (self->state_ != State::kNew) {
+    return self->state_ == State::kRunning ? RaftErrc::InvalidArgument : RaftErrc::NodeStopped;
+  }
+  self->wal_ = std::move(wal);
+  self->threads_ = std::make_unique<platform::IoThreads>();
+  error_code error = self->threads_->Start("kmd-wal", [self] { self->RunWriter(); });
+  if (!error) ++self->running_threads_;
+  for (std::size_t i = 0; !error && i < self->options_.reader_threads; ++i) {
+    error = self->threads_->Start("kmd-read-" + std::to_string(i), [self] { self->RunReader(); });
+    if (!error) ++self->running_threads_;
+  }
+  // The threads that did start have been waiting for this lock.
+  if (!error) {
+    self->state_ = State::kRunning;
+    return {};
+  }
+  self->wal_.reset();
+  self->state_ = self->running_threads_ > 0 ? State::kAborting : State::kStopped;
+  lock.unlock();
+  self->Abort();
+  return error;
+}
+
+error_code FairIoScheduler::Impl::Closed() const noexcept {
+  if (state_ == State::kRunning) return {};
+  return state_ == State::kNew ? RaftErrc::NodeIsNotReady : RaftErrc::NodeStopped;
+}
+
+error_code FairIoScheduler::Impl::Counted(error_code error) noexcept {
+  if (error) ++statistics_.refused;
+  return error;
+}
+
+error_code FairIoScheduler::Impl::SubmitWrite(WriteUnit&& unit, bool reserved,
+                                              std::shared_ptr<IoSink>&& sink) {
+  Lock lock(mutex_);
+  if (const error_code closed = Closed()) return closed;
+  if (failed_) return RaftErrc::StorageFailed;
+  const error_code error = Counted(write_lanes_.Push(std::move(unit), reserved, std::move(sink)));
+  if (error) return error;
+  const bool end_linger = is_lingering_ && write_lanes_.IsBatchFull();
+  const bool wake = writer_.Call();
+  lock.unlock();
+  if (wake) writer_.Wake();
+  if (end_linger) lingering_.notify_one();
+  return {};
+}
+
+error_code FairIoScheduler::Impl::SubmitRead(const ReadRequest& request,
+                                             std::shared_ptr<IoSink>&& sink) {
+  Lock lock(mutex_);
+  if (const error_code closed = Closed()) return closed;
+  const error_code error = Counted(read_lanes_.Push(request, std::move(sink)));
+  if (error) return error;
+  const bool wake = read_lanes_.HasReady() && readers_.Call();
+  lock.unlock();
+  if (wake) readers_.Wake();
+  return {};
+}
+
+error_code FairIoScheduler::Impl::SubmitTask(Task&& task) {
+  Lock lock(mutex_);
+  if (const error_code closed = Closed()) return closed;
+  if (tasks_.size() >= options_.tasks_max) return Counted(RaftErrc::ProposalQueueFull);
+  tasks_.push_back(std::move(task));
+  const bool end_linger = is_lingering_;
+  const bool wake = writer_.Call();
+  lock.unlock();
+  if (wake) writer_.Wake();
+  if (end_linger) lingering_.notify_one();
+  return {};
+}
+
+bool FairIoScheduler::Impl::IsSaturated(PartitionId partition) const {
+  const Lock lock(mutex_);
+  return write_lanes_.IsSaturated(partition);
+}
+
+bool FairIoScheduler::Impl::IsDiskFull() {
+  if (!disk_.IsFull()) return false;
+  if (disk_.IsDue()) {
+    Lock lock(mutex_);
+    if (state_ != State::kRunning) return true;
+    look_wanted_ = true;
+    const bool wake = writer_.Call();
+    lock.unlock();
+    if (wake) writer_.Wake();
+  }
+  return true;
+}
+
+IoStatistics FairIoScheduler::Impl::Statistics() const {
+  const Lock lock(mutex_);
+  IoStatistics statistics = statistics_;
+  statistics.queued_write_bytes = write_lanes_.bytes();
+  return statistics;
+}
+
+void FairIoScheduler::Impl::Stop(std::function<void()> done) {
+  {
+    const Lock lock(mutex_);
+    if (state_ == State::kNew) state_ = State::kStopped;
+    if (state_ == State::kRunning) state_ = State::kDraining;
+    if (state_ != State::kStopped) {
+      dones_.push_back(std::move(done));
+      done = nullptr;
+    }
+  }
+  writer_.WakeAll();
+  readers_.WakeAll();
+  lingering_.notify_all();
+  if (done) done();
+}
+
+void FairIoScheduler::Impl::Abort() noexcept {
+  std::unique_ptr<platform::IoThreads> threads;
+  {
+    const Lock lock(mutex_);
+    if (state_ == State::kNew) state_ = State::kStopped;
+    if (state_ != State::kStopped) state_ = State::kAborting;
+    threads = std::move(threads_);
+  }
+  writer_.WakeAll();
+  readers_.WakeAll();
+  lingering_.notify_all();
+  if (threads != nullptr) {
+    threads->JoinAll();
+    DropQueued();
+  } else if (current_impl != this) {  // somebody else joins, or has joined
+    Lock lock(mutex_);
+    ended_.wait(lock, [this] { return running_threads_ == 0; });
+  }
+}
+
+void FairIoScheduler::Impl::DropQueued() noexcept {
+  Lock lock(mutex_);
+  const OwningQueue<WriteNode> writes = write_lanes_.DropAll();
+  const OwningQueue<ReadNode> reads = read_lanes_.DropAll();
+  const std::deque<Task> tasks = std::move(tasks_);
+  tasks_.clear();
+  lock.unlock();  // before what they own is destroyed
+}
+
+bool FairIoScheduler::Impl::WriterHasWork() const noexcept {
+  return write_lanes_.HasReady() || !tasks_.empty() || look_wanted_ || state_ != State::kRunning;
+}
+
+void FairIoScheduler::Impl::RunWriter() noexcept {
+  current_impl = this;
+  Lock lock(mutex_);
+  while (true) {
+    writer_.Wait(lock, [this] { return WriterHasWork(); });
+    if (state_ == State::kAborting) break;
+    if (look_wanted_) LookAtDisk(lock);
+    if (!tasks_.empty() && state_ != State::kAborting) RunTask(lock);
+    if (write_lanes_.HasReady() && state_ != State::kAborting) {
+      if (options_.linger > Duration::zero()) Linger(lock);
+      if (state_ != State::kAborting) RunBatch(lock);
+    }
+    if (state_ == State::kDraining && !write_lanes_.HasReady() && tasks_.empty()) break;
+  }
+  lock.unlock();
+  EndThread();
+}
+
+void FairIoScheduler::Impl::RunTask(Lock& lock) {
+  Task task = std::move(tasks_.front());
+  tasks_.pop_front();
+  const bool cancelled = state_ != State::kRunning;
+  lock.unlock();
+  task(*wal_, cancelled);
+  task = nullptr;
+  disk_.Look(*wal_, 0);
+  lock.lock();
+}
+
+void FairIoScheduler::Impl::Linger(Lock& lock) {
+  is_lingering_ = true;
+  lingering_.wait_for(lock, options_.linger, [this] {
+    return write_lanes_.IsBatchFull() || !tasks_.empty() || state_ != State::kRunning;
+  });
+  is_lingering_ = false;
+}
+
+void FairIoScheduler::Impl::RunBatch(Lock& lock) {
+  write_lanes_.Recycle(batch_);
+  write_lanes_.Collect(batch_);
+  statistics_.write_batches += 1;
+  statistics_.write_units += batch_.unit_count();
+  const std::uint64_t bytes = batch_.bytes();
+  lock.unlock();
+
+  batch_.Merge();
+  const error_code error = wal_->Write(batch_.units());
+
+  // The caps are free before anybody is told, so that an answered unit never stands in the way.
+  lock.lock();
+  if (error) {
+    failed_ = true;
+    write_lanes_.FailAll(batch_);
+  } else {
+    write_lanes_.Complete(batch_);
+  }
+  lock.unlock();
+  batch_.Answer(error);
+  disk_.Look(*wal_, bytes);
+  lock.lock();
+}
+
+void FairIoScheduler::Impl::LookAtDisk(Lock& lock) {
+  look_wanted_ = false;
+  lock.unlock();
+  disk_.Look(*wal_, 0);
+  lock.lock();
+}
+
+void FairIoScheduler::Impl::RunReader() noexcept {
+  current_impl = this;
+  Lock lock(mutex_);
+  while (true) {
+    readers_.Wait(lock, [this] { return read_lanes_.HasReady() || state_ != State::kRunning; });
+    if (state_ == State::kAborting) break;
+    if (!read_lanes_.HasReady()) break;  // draining; a lane in flight is its reader's to finish
+    std::unique_ptr<ReadNode> node = read_lanes_.Take();
+    statistics_.read_batches += 1;
+    statistics_.reads += 1;
+    lock.unlock();
+
+    const ReadRequest& request = node->request;
+    ReadResult result;
+    result.partition = request.partition;
+    result.request = request.request;
+    result.first = request.first;
+    result.error = wal_->Read(request.partition, request.first, request.last, request.bytes_max,
+                              result.entries);
+    node->sink->OnRead(std::move(result));
+    node->sink.reset();
+
+    lock.lock();
+    read_lanes_.Complete(*node);
+  }
+  lock.unlock();
+  EndThread();
+}
+
+// The last thread closes the store and tells those who wait for the stop.
+void FairIoScheduler::Impl::EndThread() noexcept {
+  std::shared_ptr<Wal> wal;
+  {
+    const Lock lock(mutex_);
+    if (running_threads_ > 1) {
+      --running_threads_;
+      return;
+    }
+    wal = std::move(wal_);
+    wal_.reset();
+  }
+  if (wal != nullptr) wal->Close();
+  wal.reset();
+  std::vector<std::function<void()>> dones;
+  {
+    const Lock lock(mutex_);
+    state_ = State::kStopped;
+    dones = std::move(dones_);
+    dones_.clear();
+  }
+  for (std::function<void()>& done : dones) done();
+  dones.clear();
+  {
+    const Lock lock(mutex_);
+    running_threads_ = 0;
+  }
+  ended_.notify_all();
+}
+
+FairIoScheduler::FairIoScheduler(const IoSchedulerOptions& options,
+                                 std::shared_ptr<const Clock> clock)
+    : impl_(std::make_shared<Impl>(options, std::move(clock))) {}
+FairIoScheduler::~FairIoScheduler() { impl_->Abort(); }
+
+error_code FairIoScheduler::Start(std::shared_ptr<Wal> wal) {
+  return Impl::Start(impl_, std::move(wal));
+}
+error_code FairIoScheduler::SubmitWrite(WriteUnit unit, bool reserved,
+                                        std::shared_ptr<IoSink> sink) {
+  return impl_->SubmitWrite(std::move(unit), reserved, std::move(sink));
+}
+error_code FairIoScheduler::SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) {
+  return impl_->SubmitRead(request, std::move(sink));
+}
+error_code FairIoScheduler::SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) {
+  return impl_->SubmitTask(std::move(task));
+}
+bool FairIoScheduler::IsSaturated(PartitionId partition) const noexcept {
+  return impl_->IsSaturated(partition);
+}
+bool FairIoScheduler::IsDiskFull() const noexcept { return impl_->IsDiskFull(); }
+IoStatistics FairIoScheduler::Statistics() const noexcept { return impl_->Statistics(); }
+void FairIoScheduler::Stop(std::function<void()> done) { impl_->Stop(std::move(done)); }
+void FairIoScheduler::Abort() noexcept { impl_->Abort(); }
+
+}  // namespace kommander::runtime
