@@ -23,6 +23,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -63,6 +64,7 @@ struct EncodedBody {
   error_code error;
   Payload body;
   std::uint32_t count = 0;
+  bool is_reserved = false;  // a type that is the library's own
 };
 EncodedBody EncodeBody(std::string_view type, const Payload& payload);
 EncodedBody EncodeBody(const Batch& batch);
@@ -259,6 +261,8 @@ class RaftManager {
 
   [[nodiscard]] NodeId id() const noexcept;
   [[nodiscard]] bool IsInitialized() const noexcept;  // JoinCluster has done its work
+  // After JoinCluster has failed: one line for a person that says what to look at; else empty.
+  [[nodiscard]] std::string JoinDetail() const;
   // Partitions this node hosts, ascending, the system partition (0) first.
   [[nodiscard]] std::vector<PartitionId> Partitions() const;
   // none of the fields but `partition` is set for a partition that this node does not host.
@@ -274,6 +278,7 @@ class RaftManager {
   template <class Token>
   auto Replicate(PartitionId partition, detail::EncodedBody body, ReplicateOptions options,
                  Token&& token) {
+    if (body.is_reserved) body.error = RaftErrc::InvalidArgument;
     return detail::Initiate<ReplicateResult>(
         executor_, SinkOf(partition), std::forward<Token>(token),
         [node = node_, partition, body = std::move(body),

@@ -5,14 +5,10 @@ namespace kommander {
 
 std::string_view ToString(Role role) noexcept {
   switch (role) {
-    case Role::kFollower:
-      return "follower";
-    case Role::kCandidate:
-      return "candidate";
-    case Role::kLeader:
-      return "leader";
-    case Role::kLearner:
-      return "learner";
+    case Role::kFollower: return "follower";
+    case Role::kCandidate: return "candidate";
+    case Role::kLeader: return "leader";
+    case Role::kLearner: return "learner";
   }
   return "unknown";
 }

@@ -1,0 +1,295 @@
+#include "manager/raft_node.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+
+#include <kommander/steady_clock.hpp>
+
+#include "cluster/system_command.hpp"
+#include "platform/entropy.hpp"
+#include "runtime/completions.hpp"
+#include "runtime/io_scheduler.hpp"
+
+namespace kommander {
+namespace asio = boost::asio;
+namespace {
+
+// Two numbers from one seed, for what is drawn before the store is known.
+std::uint64_t Mix(std::uint64_t seed, std::uint64_t stream) noexcept {
+  std::uint64_t x = seed + stream * 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  x ^= x >> 31;
+  return x == 0 ? 1 : x;
+}
+
+std::shared_ptr<runtime::NodeServices> MakeServices(asio::any_io_executor executor,
+                                                    RaftConfiguration configuration,
+                                                    std::shared_ptr<Transport> transport,
+                                                    RaftDependencies dependencies) {
+  auto services = std::make_shared<runtime::NodeServices>(configuration.id());
+  services->executor = std::move(executor);
+  services->configuration = std::move(configuration);
+  services->transport = std::move(transport);
+  services->seed = dependencies.seed ? *dependencies.seed : platform::DrawEntropyBits();
+  services->system_type = cluster::kSystemType;
+  services->clock = dependencies.clock ? std::move(dependencies.clock) : MakeSteadyClock();
+  services->io = dependencies.io_scheduler ? std::move(dependencies.io_scheduler)
+                                           : std::make_shared<runtime::FairIoScheduler>(
+                                                 runtime::IoSchedulerOptions(), services->clock);
+  return services;
+}
+
+void Answer(detail::PlainOperation operation, error_code error) {
+  operation->error = error;
+  runtime::PostCompletion(std::move(operation));
+}
+
+}  // namespace
+
+RaftNode::RaftNode(asio::any_io_executor executor, RaftConfiguration configuration,
+                   std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
+                   std::shared_ptr<Discovery> discovery, RaftDependencies dependencies)
+    : services_(MakeServices(std::move(executor), std::move(configuration), std::move(transport),
+                             std::move(dependencies))),
+      wal_(std::move(wal)),
+      discovery_(std::move(discovery)),
+      strand_(asio::make_strand(services_->executor)),
+      fresh_incarnation_(Mix(services_->seed, 1)),
+      nonce_(Mix(services_->seed, 2)) {}
+
+RaftNode::~RaftNode() = default;
+
+// --- Join ---
+
+void RaftNode::Join(detail::PlainOperation operation) {
+  Post([operation = std::move(operation)](RaftNode& self) mutable {
+    self.BeginJoin(std::move(operation));
+  });
+}
+
+void RaftNode::BeginJoin(detail::PlainOperation operation) {
+  if (operation->cancel_requested() != asio::cancellation_type::none) {
+    return Answer(std::move(operation), asio::error::operation_aborted);
+  }
+  if (life_ != Life::kNew) {
+    return Answer(std::move(operation), life_ == Life::kOpening || life_ == Life::kRunning
+                                            ? RaftErrc::AlreadyJoined
+                                            : RaftErrc::NodeStopped);
+  }
+  life_ = Life::kOpening;
+  join_ = std::move(operation);
+  services_->node = weak_from_this();
+  timer_ = services_->clock->CreateTimer(strand_, weak_from_this());
+  if (services_->configuration.join_timeout() != Duration::zero()) {
+    join_deadline_ = Deadline(services_->configuration.join_timeout());
+  }
+  error_code error = services_->io->Start(wal_);
+  if (!error) {
+    opening_ = true;
+    error = services_->io->SubmitTask([self = shared_from_this()](Wal& wal, bool cancelled) {
+      OpenedStore opened;
+      if (cancelled) {
+        opened.error = RaftErrc::NodeStopped;
+      } else {
+        opened = OpenStore(wal, self->services_->configuration, self->fresh_incarnation_);
+      }
+      self->Post([opened = std::move(opened)](RaftNode& node) mutable {
+        node.OnStoreOpened(std::move(opened));
+      });
+    });
+    if (error) opening_ = false;
+  }
+  if (error) FinishJoin(error);
+}
+
+void RaftNode::OnStoreOpened(OpenedStore opened) {
+  opening_ = false;
+  if (life_ == Life::kStopping) return StopPartitions();
+  if (opened.error) {
+    join_detail_ = std::move(opened.detail);
+    return FinishJoin(opened.error);
+  }
+  identity_ = std::move(opened.identity);
+  pins_ = pins_pending_ = std::move(opened.pins);
+  incarnation_.store(identity_.incarnation.value());
+  bootstrap_digest_.store(cluster::BootstrapDigest(identity_.system_configuration));
+  const RecoveredPartition& system = opened.partitions.front().second;
+  const bool is_empty = system.hard_state == HardState() &&
+                        system.last_index == system.boundary.index && !system.last_index;
+  gate_.emplace(identity_.node, identity_.incarnation, identity_.system_configuration, is_empty);
+  RefreshCounts();
+  std::string detail;
+  if (const error_code error = services_->transport->Start(
+          services_->executor, services_->configuration.listen(), weak_from_this(), detail)) {
+    join_detail_ = std::move(detail);
+    return FinishJoin(error);
+  }
+  life_ = Life::kRunning;
+  UpdateAddresses();
+  for (auto& [partition, recovered] : opened.partitions) {
+    const bool may_vote = partition != kSystemPartition || gate_->IsOpen();
+    StartPartition(partition, std::move(recovered), may_vote);
+  }
+  Tick();
+}
+
+void RaftNode::StartPartition(PartitionId partition, RecoveredPartition recovered, bool may_vote) {
+  auto actor = std::make_shared<runtime::PartitionActor>(services_, partition, std::move(recovered),
+                                                         may_vote);
+  restoring_.insert(partition);
+  partitions_.Add(actor);
+  actor->Start();
+}
+
+void RaftNode::OnPartitionRestored(PartitionId partition) {
+  Post([partition](RaftNode& self) {
+    self.restoring_.erase(partition);
+    self.ConsiderInitialized();
+  });
+}
+
+// Initialised: the map is known, every partition of it exists here and has restored its log.
+void RaftNode::ConsiderInitialized() {
+  if (life_ != Life::kRunning || is_initialized_.load()) return;
+  if (!system_.roster().IsKnown() || creating_ || !restoring_.empty()) return;
+  for (const cluster::PartitionRecord& record : system_.partitions()) {
+    if (partitions_.Find(record.id) == nullptr) return;
+  }
+  is_initialized_.store(true);
+  FinishJoin({});
+}
+
+void RaftNode::FinishJoin(error_code error) {
+  join_deadline_ = kNever;
+  if (!join_) return;
+  Answer(std::exchange(join_, nullptr), error);
+}
+
+// --- Stop ---
+
+void RaftNode::Stop(detail::PlainOperation operation) {
+  is_stopping_.store(true);
+  Post([operation = std::move(operation)](RaftNode& self) mutable {
+    self.BeginStop(std::move(operation));
+  });
+}
+
+void RaftNode::BeginStop(detail::PlainOperation operation) {
+  if (life_ == Life::kStopped) return Answer(std::move(operation), {});
+  stops_.push_back(std::move(operation));
+  if (life_ == Life::kStopping) return;
+  const bool was_new = life_ == Life::kNew;
+  life_ = Life::kStopping;
+  FinishJoin(RaftErrc::NodeStopped);
+  timer_.reset();
+  if (was_new) return StopSeams();
+  if (!opening_ && !creating_) StopPartitions();
+}
+
+void RaftNode::StopPartitions() {
+  partitions_stopping_ = partitions_.actors().size();
+  if (partitions_stopping_ == 0) return StopSeams();
+  for (const auto& actor : partitions_.actors()) {
+    actor->Stop([self = shared_from_this()] {
+      self->Post([](RaftNode& node) {
+        if (--node.partitions_stopping_ == 0) node.StopSeams();
+      });
+    });
+  }
+}
+
+void RaftNode::StopSeams() {
+  seams_running_ = 2;
+  const auto done = [self = shared_from_this()] {
+    self->Post([](RaftNode& node) { node.OnSeamStopped(); });
+  };
+  services_->transport->Stop(done);
+  services_->io->Stop(done);
+}
+
+void RaftNode::OnSeamStopped() {
+  if (--seams_running_ != 0) return;
+  life_ = Life::kStopped;
+  for (auto& [peer, verdict] : std::exchange(pin_verdicts_next_, {})) {
+    verdict(RaftErrc::NodeStopped);
+  }
+  for (detail::PlainOperation& stop : std::exchange(stops_, {})) Answer(std::move(stop), {});
+}
+
+void RaftNode::Abandon() noexcept {
+  is_stopping_.store(true);
+  services_->gate.Close();
+  services_->io->Abort();
+  Post([](RaftNode& self) {
+    if (self.life_ == Life::kStopping || self.life_ == Life::kStopped) return;
+    self.life_ = Life::kStopping;
+    self.FinishJoin(RaftErrc::NodeStopped);
+    self.timer_.reset();
+    self.opening_ = self.creating_ = false;
+    self.StopPartitions();
+  });
+}
+
+// Join and stop are waited for here; partitions see to their own.
+void RaftNode::OnCancel(std::shared_ptr<detail::Operation> operation) noexcept {
+  Post([operation = std::move(operation)](RaftNode& self) {
+    if (self.join_ == operation) {
+      self.FinishJoin(asio::error::operation_aborted);
+      return;
+    }
+    const auto found = std::find(self.stops_.begin(), self.stops_.end(), operation);
+    if (found == self.stops_.end()) return;
+    Answer(std::move(*found), asio::error::operation_aborted);
+    self.stops_.erase(found);
+  });
+}
+
+// --- Upkeep ---
+
+void RaftNode::OnTimer() noexcept { Tick(); }
+
+void RaftNode::Tick() {
+  if (life_ != Life::kRunning) return;
+  if (services_->clock->Now() >= join_deadline_) FinishJoin(RaftErrc::LeaderTimeout);
+  UpdateAddresses();
+  ConsiderSystemProposal();
+  if (timer_) timer_->Arm(Deadline(services_->configuration.election_timeout()));
+}
+
+Instant RaftNode::Deadline(Duration timeout) const noexcept {
+  const Instant now = services_->clock->Now();
+  return timeout >= kNever - now ? kNever : now + timeout;
+}
+
+error_code RaftNode::AbsenceOf(PartitionId) const noexcept {
+  if (is_stopping_.load()) return RaftErrc::NodeStopped;
+  return is_initialized_.load() ? RaftErrc::PartitionNotFound : RaftErrc::NodeIsNotReady;
+}
+
+bool RaftNode::RunningOnLibraryStrand() const noexcept {
+  if (strand_.running_in_this_thread()) return true;
+  for (const PartitionId partition : partitions_.Ids()) {
+    if (partitions_.Find(partition)->RunningOnStrand()) return true;
+  }
+  return false;
+}
+
+void RaftNode::ReportProblem(error_code error, std::string text) {
+  if (runtime::PartitionActor* system = Find(kSystemPartition)) {
+    system->NotifyNodeError(error, std::move(text));
+  }
+}
+
+void RaftNode::OnStorageFailed(PartitionId partition, error_code error) {
+  Post([partition, error](RaftNode& self) {
+    if (!self.problems_told_.emplace(NodeId(), error.value()).second) return;
+    self.ReportProblem(error, "storage failed, seen first in partition " +
+                                  std::to_string(partition.value()) + ": " + error.message());
+  });
+}
+
+}  // namespace kommander

@@ -1,0 +1,199 @@
+// Identity: whom this node talks to, under which incarnation, and whose votes and acknowledgements
+// count. An address is only where a node is today; who it is, is the pair (node id, incarnation).
+#include <utility>
+#include <variant>
+
+#include <boost/asio/post.hpp>
+
+#include "manager/raft_node.hpp"
+
+namespace kommander {
+namespace asio = boost::asio;
+namespace {
+
+// What adds to a quorum: it must come from a pinned incarnation. Everything else may only teach.
+bool AddsToQuorum(const Message& message) noexcept {
+  if (const auto* vote = std::get_if<VoteReply>(&message.body)) return vote->granted;
+  return std::holds_alternative<AppendReply>(message.body) ||
+         std::holds_alternative<HeartbeatReply>(message.body);
+}
+
+}  // namespace
+
+void RaftNode::UpdateAddresses() {
+  const NodeId self = services_->configuration.id();
+  for (const NodeAddress& member : services_->configuration.initial_members()) {
+    if (member.id != self && discovery_ == nullptr) {
+      services_->transport->SetPeer(member.id, member.endpoint);
+    }
+  }
+  if (discovery_ == nullptr) return;
+  for (const NodeAddress& node : discovery_->Nodes()) {
+    if (node.id != self && IsMember(node.id)) services_->transport->SetPeer(node.id, node.endpoint);
+  }
+}
+
+bool RaftNode::IsMember(NodeId node) const {
+  if (system_.roster().IsKnown()) return system_.roster().IsMember(node);
+  return identity_.system_configuration.Contains(node);
+}
+
+cluster::AdmissionFacts RaftNode::Facts() const {
+  cluster::AdmissionFacts facts;
+  facts.cluster_id = identity_.cluster_id;
+  facts.self = identity_.node;
+  facts.incarnation = identity_.incarnation;
+  facts.nonce = nonce_;
+  facts.bootstrap_digest = bootstrap_digest_.load();
+  facts.knows_roster = system_.roster().IsKnown();
+  return facts;
+}
+
+Hello RaftNode::LocalHello(NodeId peer) const {
+  Hello hello;
+  hello.cluster_id = services_->configuration.cluster_id();
+  hello.node = services_->configuration.id();
+  hello.incarnation = Incarnation(incarnation_.load());
+  hello.bootstrap_digest = bootstrap_digest_.load();
+  hello.knows_roster = knows_roster_.load();
+  hello.known_incarnation = peers_.PinOf(peer);
+  hello.nonce = nonce_;
+  return hello;
+}
+
+void RaftNode::Judge(Hello hello, NodeId dialled, Verdict verdict) {
+  Post([hello = std::move(hello), dialled, verdict = std::move(verdict)](RaftNode& self) mutable {
+    self.JudgeOnStrand(std::move(hello), dialled, std::move(verdict));
+  });
+}
+
+void RaftNode::JudgeOnStrand(Hello hello, NodeId dialled, Verdict verdict) {
+  if (life_ != Life::kRunning) return verdict(RaftErrc::NodeStopped);
+  // The roster's pin wins; before it says one, the pin of this node alone; before that, the one
+  // that is being written.
+  Incarnation pinned = system_.roster().PinOf(hello.node);
+  if (!pinned) {
+    if (const auto found = pins_pending_.find(hello.node); found != pins_pending_.end()) {
+      pinned = found->second;
+    }
+  }
+  const error_code error = cluster::JudgeHello(Facts(), hello, dialled, IsMember(hello.node),
+                                               pinned, live_.contains(hello.node));
+  if (error) {
+    const bool knows_another_of_us = hello.known_incarnation &&
+                                     hello.known_incarnation != identity_.incarnation &&
+                                     hello.cluster_id == identity_.cluster_id;
+    if (error == RaftErrc::IdentityReplaced && knows_another_of_us) OnRefused(hello.node, error);
+    return verdict(error);
+  }
+  gate_->OnHello(hello);
+  ConsiderGate();
+  if (const auto synced = pins_.find(hello.node);
+      synced != pins_.end() && synced->second == hello.incarnation) {
+    live_.insert(hello.node);
+    ConsiderSystemProposal();
+    return verdict({});
+  }
+  Pin(hello.node, hello.incarnation, std::move(verdict));
+}
+
+// Records, synced, the first incarnation seen of a peer; nothing of it counts before.
+void RaftNode::Pin(NodeId peer, Incarnation incarnation, Verdict verdict) {
+  pins_pending_[peer] = incarnation;
+  pin_verdicts_next_.emplace_back(peer, std::move(verdict));
+  if (pins_writing_) return;
+  pins_writing_ = true;
+  pin_verdicts_writing_ = std::exchange(pin_verdicts_next_, {});
+  const error_code error = services_->io->SubmitTask(
+      [self = shared_from_this(), pins = pins_pending_](Wal& wal, bool cancelled) {
+        const error_code written =
+            cancelled ? error_code(RaftErrc::NodeStopped) : WritePins(wal, pins);
+        self->Post([pins, written](RaftNode& node) {
+          if (!written) node.pins_ = pins;
+          node.OnPinsWritten(written);
+        });
+      });
+  if (error) OnPinsWritten(error);
+}
+
+void RaftNode::OnPinsWritten(error_code error) {
+  pins_writing_ = false;
+  RefreshCounts();
+  for (auto& [peer, verdict] : std::exchange(pin_verdicts_writing_, {})) {
+    if (!error) live_.insert(peer);
+    verdict(error);
+  }
+  if (error) {
+    pins_pending_ = pins_;
+    for (auto& [peer, verdict] : std::exchange(pin_verdicts_next_, {})) verdict(error);
+    return;
+  }
+  ConsiderSystemProposal();
+  if (!pin_verdicts_next_.empty()) {
+    auto [peer, verdict] = std::move(pin_verdicts_next_.back());
+    pin_verdicts_next_.pop_back();
+    Pin(peer, pins_pending_[peer], std::move(verdict));
+  }
+}
+
+// A member whose pin the roster does not hold yet teaches but does not count.
+void RaftNode::RefreshCounts() {
+  const cluster::Roster& roster = system_.roster();
+  for (const auto& [peer, incarnation] : pins_) {
+    const bool counts = !roster.IsKnown() || roster.PinOf(peer) == incarnation;
+    (void)peers_.Set(peer, incarnation, counts);
+  }
+  for (const cluster::RosterMember& member : roster.members()) {
+    if (!member.incarnation || pins_.contains(member.node)) continue;
+    (void)peers_.Set(member.node, member.incarnation, true);
+  }
+  knows_roster_.store(roster.IsKnown());
+}
+
+void RaftNode::ConsiderGate() {
+  if (!gate_->IsOpen()) return;
+  if (runtime::PartitionActor* system = Find(kSystemPartition)) system->Enable();
+}
+
+void RaftNode::OnMessages(NodeId from, std::vector<Message> messages) {
+  if (!peers_.Counts(from)) {
+    const auto dropped = std::erase_if(messages, AddsToQuorum);
+    uncounted_dropped_.fetch_add(dropped, std::memory_order_relaxed);
+  }
+  // Runs of one partition share a visit to its mailbox.
+  for (auto first = messages.begin(); first != messages.end();) {
+    auto last = first + 1;
+    while (last != messages.end() && last->partition == first->partition) ++last;
+    if (runtime::PartitionActor* actor = Find(first->partition)) actor->SubmitMessages(first, last);
+    first = last;
+  }
+}
+
+void RaftNode::OnPeerDown(NodeId peer, error_code reason) {
+  Post([peer, reason](RaftNode& self) {
+    self.live_.erase(peer);
+    if (reason.category() == RaftCategory()) self.OnRefused(peer, reason);
+  });
+}
+
+// A peer will not have this node. Told once; the join ends when it cannot come to anything.
+void RaftNode::OnRefused(NodeId peer, error_code reason) {
+  const bool concerns_identity =
+      reason == RaftErrc::IdentityReplaced || reason == RaftErrc::DuplicateNodeId ||
+      reason == RaftErrc::ClusterIdMismatch || reason == RaftErrc::BootstrapMismatch ||
+      reason == RaftErrc::VersionMismatch;
+  if (!concerns_identity || life_ != Life::kRunning) return;
+  const std::string text =
+      "refused by node " + std::to_string(peer.value()) + ": " + reason.message();
+  if (problems_told_.emplace(peer, reason.value()).second) ReportProblem(reason, text);
+  refused_by_.insert(peer);
+  const bool is_final = reason == RaftErrc::IdentityReplaced ||
+                        reason == RaftErrc::DuplicateNodeId ||
+                        2 * refused_by_.size() >= identity_.system_configuration.voters.size();
+  if (is_final && join_) {
+    join_detail_ = text;
+    FinishJoin(reason);
+  }
+}
+
+}  // namespace kommander

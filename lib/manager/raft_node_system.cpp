@@ -1,0 +1,139 @@
+// The system partition's part of a node: its commands are folded into roster and partition map in
+// log order on every node; whoever leads it proposes what is missing. User partitions start from
+// the map, never from local configuration.
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "cluster/system_command.hpp"
+#include "manager/raft_node.hpp"
+#include "runtime/completions.hpp"
+
+namespace kommander {
+namespace asio = boost::asio;
+
+void RaftNode::OnSystemCommand(LogIndex, Payload command) {
+  Post([command = std::move(command)](RaftNode& self) mutable {
+    self.ApplySystemCommand(std::move(command));
+  });
+}
+
+void RaftNode::ApplySystemCommand(Payload command) {
+  if (life_ != Life::kRunning) return;
+  if (system_.Apply(command.bytes()) == cluster::SystemState::Change::kNone) return;
+  RefreshCounts();
+  UpdateAddresses();
+  // Under its own incarnation in the roster this node is who the cluster takes it for.
+  if (system_.roster().PinOf(identity_.node) == identity_.incarnation) {
+    gate_->Open();
+    ConsiderGate();
+  }
+  CreateMissingPartitions();
+  ConsiderInitialized();
+  ConsiderSystemProposal();
+}
+
+void RaftNode::CreateMissingPartitions() {
+  if (creating_) return;
+  std::vector<std::pair<PartitionId, Configuration>> missing;
+  for (const cluster::PartitionRecord& record : system_.partitions()) {
+    if (Find(record.id) == nullptr) missing.emplace_back(record.id, Configuration(record.voters));
+  }
+  if (missing.empty()) return;
+  creating_ = true;
+  const error_code error = services_->io->SubmitTask(
+      [self = shared_from_this(), missing = std::move(missing)](Wal& wal, bool cancelled) {
+        OpenedStore created;
+        if (cancelled) {
+          created.error = RaftErrc::NodeStopped;
+        } else {
+          created = CreatePartitions(wal, missing);
+        }
+        self->Post([created = std::move(created)](RaftNode& node) mutable {
+          node.OnPartitionsCreated(std::move(created));
+        });
+      });
+  if (error) {
+    creating_ = false;
+    ReportProblem(error, "partitions cannot be created: " + error.message());
+  }
+}
+
+void RaftNode::OnPartitionsCreated(OpenedStore created) {
+  creating_ = false;
+  if (life_ == Life::kStopping) return StopPartitions();
+  if (created.error) {
+    const std::string text = "partitions cannot be created: " + created.error.message();
+    ReportProblem(created.error, text);
+    join_detail_ = text;
+    return FinishJoin(created.error);
+  }
+  for (auto& [partition, recovered] : created.partitions) {
+    StartPartition(partition, std::move(recovered), true);
+  }
+  CreateMissingPartitions();
+  ConsiderInitialized();
+}
+
+void RaftNode::OnPartitionLeader(PartitionId partition, NodeId, bool is_ready_here) {
+  if (partition != kSystemPartition) return;
+  Post([is_ready_here](RaftNode& self) {
+    self.leads_system_ = is_ready_here;
+    self.ConsiderSystemProposal();
+  });
+}
+
+// One proposal at a time; a failed one is tried again at the next tick. A command that lost a race
+// against another leader's changes nothing when it is applied.
+void RaftNode::ConsiderSystemProposal() {
+  if (!leads_system_ || system_proposal_open_ || life_ != Life::kRunning) return;
+  const auto pin_of = [this](NodeId node) {
+    if (node == identity_.node) return identity_.incarnation;
+    const auto found = pins_.find(node);
+    return found == pins_.end() ? Incarnation() : found->second;
+  };
+  if (!system_.roster().IsKnown()) {
+    std::vector<cluster::RosterMember> members;
+    for (const NodeId node : identity_.system_configuration.voters) {
+      members.emplace_back(node, pin_of(node));
+    }
+    return ProposeSystem(cluster::EncodeInitialise(
+        members, cluster::CutEvenly(services_->configuration.initial_partitions(),
+                                    identity_.system_configuration.voters)));
+  }
+  for (const cluster::RosterMember& member : system_.roster().members()) {
+    if (member.incarnation) continue;
+    if (const Incarnation seen = pin_of(member.node)) {
+      return ProposeSystem(cluster::EncodePin(member.node, seen));
+    }
+  }
+}
+
+void RaftNode::ProposeSystem(Payload command) {
+  system_proposal_open_ = true;
+  auto done = [self = weak_from_this()](error_code, ReplicateResult) {
+    const auto node = self.lock();
+    if (!node) return;
+    node->Post([](RaftNode& strand_node) { strand_node.system_proposal_open_ = false; });
+  };
+  auto operation = detail::MakeOperation<ReplicateResult>(std::move(done), services_->executor, {});
+  detail::EncodedBody body = detail::EncodeBody(cluster::kSystemType, command);
+  // Applied before it is answered: the next decision sees what this one has changed.
+  detail::StartReplicate(*this, std::move(operation), kSystemPartition, std::move(body),
+                         ReplicateOptions().AwaitApply());
+}
+
+void RaftNode::Reconfigure(PartitionId partition, Configuration target, Duration timeout,
+                           std::function<void(error_code)> done) {
+  auto operation =
+      detail::MakeOperation<detail::NoResult>(std::move(done), services_->executor, {});
+  if (runtime::PartitionActor* actor = Find(partition)) {
+    actor->Submit(
+        runtime::ReconfigureEvent{std::move(operation), std::move(target), Deadline(timeout)});
+    return;
+  }
+  operation->error = AbsenceOf(partition);
+  runtime::PostCompletion(std::move(operation));
+}
+
+}  // namespace kommander

@@ -1,0 +1,143 @@
+#include "manager/store.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "codec/little_endian.hpp"
+
+namespace kommander {
+namespace {
+
+// docs/formats.md: u32 count, then u32 node and u64 incarnation of each, ascending by node.
+constexpr std::string_view kPinsKey = "pins";
+constexpr std::size_t kPinsHeaderBytes = 4;
+constexpr std::size_t kPinBytes = 12;
+
+error_code ReadPins(Wal& wal, Pins& pins) {
+  std::optional<Payload> value;
+  if (const error_code error = wal.GetMetadata(kPinsKey, value)) return error;
+  if (!value) return {};
+  codec::ByteReader reader(value->bytes());
+  const auto count = reader.Get<std::uint32_t>();
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    const NodeId node(reader.Get<std::uint32_t>());
+    pins[node] = Incarnation(reader.Get<std::uint64_t>());
+  }
+  return reader.AtEnd() ? error_code() : error_code(RaftErrc::WalCorrupted);
+}
+
+WriteUnit CreationUnit(PartitionId partition, Configuration configuration) {
+  WriteUnit unit;
+  unit.partition = partition;
+  unit.unit = UnitId(1);
+  unit.boundary.emplace();
+  unit.boundary->configuration = std::move(configuration);
+  return unit;
+}
+
+Configuration InitialConfiguration(const RaftConfiguration& configuration) {
+  std::vector<NodeId> voters;
+  for (const NodeAddress& member : configuration.initial_members()) voters.push_back(member.id);
+  return Configuration(std::move(voters));
+}
+
+error_code CreateStore(Wal& wal, const RaftConfiguration& configuration, Incarnation fresh,
+                       OpenedStore& opened) {
+  if (configuration.initial_members().empty()) {
+    opened.detail = "the store is new: InitialMembers must name the nodes of the cluster";
+    return RaftErrc::InvalidConfiguration;
+  }
+  opened.identity.cluster_id = configuration.cluster_id();
+  opened.identity.node = configuration.id();
+  opened.identity.incarnation = fresh;
+  opened.identity.system_configuration = InitialConfiguration(configuration);
+  if (const error_code error = wal.Create(opened.identity)) return error;
+  return {};
+}
+
+// The system partition is made on every start that does not find it: a crash may have come between
+// the identity and it.
+error_code EnsureSystemPartition(Wal& wal, const StoreIdentity& identity,
+                                 std::vector<PartitionId>& ids) {
+  for (const PartitionId id : ids) {
+    if (id == kSystemPartition) return {};
+  }
+  const WriteUnit unit = CreationUnit(kSystemPartition, identity.system_configuration);
+  const WriteUnit* const units[] = {&unit};
+  if (const error_code error = wal.Write(units)) return error;
+  ids.insert(ids.begin(), kSystemPartition);
+  return {};
+}
+
+error_code Recover(Wal& wal, const std::vector<PartitionId>& ids, OpenedStore& opened) {
+  for (const PartitionId id : ids) {
+    RecoveredPartition recovered;
+    if (const error_code error = wal.Recover(id, recovered)) {
+      opened.detail = "partition " + std::to_string(id.value()) + " cannot be recovered";
+      return error;
+    }
+    opened.partitions.emplace_back(id, std::move(recovered));
+  }
+  return {};
+}
+
+}  // namespace
+
+OpenedStore OpenStore(Wal& wal, const RaftConfiguration& configuration, Incarnation fresh) {
+  OpenedStore opened;
+  std::optional<StoreIdentity> identity;
+  opened.error = wal.Open(identity, opened.detail);
+  if (opened.error) return opened;
+  if (!identity) {
+    opened.error = CreateStore(wal, configuration, fresh, opened);
+  } else if (identity->cluster_id != configuration.cluster_id() ||
+             identity->node != configuration.id()) {
+    opened.error = RaftErrc::WalForeign;
+    opened.detail = "the store belongs to node " + std::to_string(identity->node.value()) +
+                    " of cluster \"" + identity->cluster_id + "\"";
+  } else {
+    opened.identity = *std::move(identity);
+  }
+  std::vector<PartitionId> ids;
+  if (!opened.error) opened.error = wal.ListPartitions(ids);
+  if (!opened.error) opened.error = EnsureSystemPartition(wal, opened.identity, ids);
+  if (!opened.error) opened.error = ReadPins(wal, opened.pins);
+  if (!opened.error) opened.error = Recover(wal, ids, opened);
+  if (opened.error && opened.detail.empty()) opened.detail = opened.error.message();
+  return opened;
+}
+
+OpenedStore CreatePartitions(Wal& wal,
+                             const std::vector<std::pair<PartitionId, Configuration>>& partitions) {
+  OpenedStore opened;
+  std::vector<PartitionId> existing;
+  opened.error = wal.ListPartitions(existing);
+  std::vector<WriteUnit> units;
+  std::vector<PartitionId> ids;
+  for (const auto& [id, configuration] : partitions) {
+    ids.push_back(id);
+    bool exists = false;
+    for (const PartitionId other : existing) exists = exists || other == id;
+    if (!exists) units.push_back(CreationUnit(id, configuration));
+  }
+  std::vector<const WriteUnit*> pointers;
+  for (const WriteUnit& unit : units) pointers.push_back(&unit);
+  if (!opened.error && !pointers.empty()) opened.error = wal.Write(pointers);
+  if (!opened.error) opened.error = Recover(wal, ids, opened);
+  return opened;
+}
+
+error_code WritePins(Wal& wal, const Pins& pins) {
+  std::vector<std::byte> bytes(kPinsHeaderBytes + pins.size() * kPinBytes);
+  codec::ByteWriter writer(bytes.data());
+  writer.Put(static_cast<std::uint32_t>(pins.size()));
+  for (const auto& [node, incarnation] : pins) {
+    writer.Put(node.value());
+    writer.Put(incarnation.value());
+  }
+  return wal.PutMetadata(kPinsKey, Payload(std::move(bytes)));
+}
+
+}  // namespace kommander

@@ -1,0 +1,36 @@
+// What a node does with its store besides writing units: blocking, run by the I/O scheduler.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <kommander/errors.hpp>
+#include <kommander/raft_configuration.hpp>
+#include <kommander/wal.hpp>
+
+namespace kommander {
+
+using Pins = std::map<NodeId, Incarnation>;
+
+struct OpenedStore {
+  error_code error;
+  std::string detail;  // one line for a person, when there is an error
+  StoreIdentity identity;
+  Pins pins;
+  std::vector<std::pair<PartitionId, RecoveredPartition>> partitions;
+};
+
+// Opens the store, or creates it for a node of `configuration` under `fresh`, and recovers every
+// partition. Whose it is, is checked (WalForeign).
+[[nodiscard]] OpenedStore OpenStore(Wal& wal, const RaftConfiguration& configuration,
+                                    Incarnation fresh);
+
+// Creates the partitions that do not exist yet, with one sync, and recovers all of them.
+[[nodiscard]] OpenedStore CreatePartitions(
+    Wal& wal, const std::vector<std::pair<PartitionId, Configuration>>& partitions);
+
+[[nodiscard]] error_code WritePins(Wal& wal, const Pins& pins);
+
+}  // namespace kommander

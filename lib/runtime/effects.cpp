@@ -1,0 +1,142 @@
+// Executes what one step of the core asks for, in the one documented order. Nothing here waits:
+// what depends on a sync was held back by the core until the sync was answered.
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/error.hpp>
+
+#include <kommander/assert.hpp>
+
+#include "runtime/partition_actor.hpp"
+
+namespace kommander::runtime {
+namespace asio = boost::asio;
+
+void PartitionActor::ExecuteEffects() {
+  // 1. At once: answers, and messages, a leader's appends among them: its disk works beside theirs.
+  for (const raft::Completion& completion : effects_.completions) Complete(completion);
+  for (Message& message : effects_.messages) services_->transport->Send(std::move(message));
+  // 2. Hard state and entries leave as one unit.
+  if (effects_.write) SubmitUnit(*std::move(effects_.write), effects_.write_is_owed);
+  // 3. What left memory is read back.
+  SubmitFetches();
+  // 4. The application gets what is committed and synced here.
+  if (!effects_.apply.empty()) applier_->Submit(std::exchange(effects_.apply, {}));
+  // 5. The world may look.
+  PublishState();
+  waiters_.Expire(services_->clock->Now());
+  waiters_.Flush();
+  if (!stopping_) ArmTimer();
+}
+
+void PartitionActor::Complete(const raft::Completion& completion) {
+  Waiter* waiter = waiters_.Find(completion.request);
+  KOMMANDER_ASSERT(waiter != nullptr, "the core answers only requests that wait");
+  if (completion.withdrawn) {
+    waiters_.Fail(completion.request, asio::error::operation_aborted, completion.leader);
+    return;
+  }
+  if (completion.error) {
+    const bool is_cancelled_wait =
+        *completion.error == RaftErrc::OutcomeUnknown && waiter->kind != Waiter::Kind::kWrite;
+    waiters_.Fail(completion.request,
+                  is_cancelled_wait ? error_code(asio::error::operation_aborted)
+                                    : error_code(*completion.error),
+                  completion.leader);
+    return;
+  }
+  waiter->index = completion.index;
+  waiter->term = completion.term;
+  const bool awaits_apply = waiter->kind == Waiter::Kind::kRead ||
+                            (waiter->kind == Waiter::Kind::kWrite && waiter->await_apply);
+  if (awaits_apply && completion.index > applied_) {
+    waiters_.AwaitApply(completion.request, completion.index);
+  } else if (waiter->kind == Waiter::Kind::kWrite) {
+    waiters_.FinishWrite(completion.request, {}, completion.leader);
+  } else if (waiter->kind == Waiter::Kind::kRead) {
+    waiters_.FinishRead(completion.request, {}, completion.leader);
+  } else {
+    waiters_.FinishPlain(completion.request, {});
+  }
+}
+
+// Admission was judged before the core accepted anything; a unit that exists has to be stored.
+void PartitionActor::SubmitUnit(WriteUnit unit, bool is_owed) {
+  (void)is_owed;
+  if (const error_code error =
+          services_->io->SubmitWrite(std::move(unit), true, shared_from_this())) {
+    (void)mailbox_.PushControl(WrittenEvent{UnitId(), error});
+  }
+}
+
+void PartitionActor::SubmitFetches() {
+  for (const raft::Fetch& fetch : effects_.fetches) {
+    ReadRequest request;
+    request.partition = partition_;
+    request.request = fetch.fetch;
+    request.first = fetch.first;
+    request.last = fetch.last;
+    request.bytes_max = fetch.bytes_max;
+    if (const error_code error = services_->io->SubmitRead(request, shared_from_this())) {
+      ReadResult result;
+      result.partition = partition_;
+      result.request = fetch.fetch;
+      result.first = fetch.first;
+      result.error = error;
+      (void)mailbox_.PushControl(std::move(result));
+    }
+  }
+  for (const raft::SnapshotNeeded& needed : effects_.snapshots) {
+    (void)mailbox_.PushControl(SnapshotRefusedEvent{needed.peer});
+  }
+}
+
+void PartitionActor::PublishState() {
+  const raft::CoreStatus core = core_.Status();
+  PartitionStatus status;
+  switch (core.role) {
+    case raft::RoleKind::kFollower: status.role = Role::kFollower; break;
+    case raft::RoleKind::kPreCandidate:
+    case raft::RoleKind::kCandidate: status.role = Role::kCandidate; break;
+    case raft::RoleKind::kLeader: status.role = Role::kLeader; break;
+    case raft::RoleKind::kLearner: status.role = Role::kLearner; break;
+  }
+  status.ready = core.ready;
+  status.failed = core.failed || storage_failed_;
+  status.leader = core.leader;
+  status.term = core.term;
+  status.last = core.last;
+  status.durable = core.durable;
+  status.committed = core.committed;
+  view_->PublishRaft(status);
+
+  if (core.leader == announced_leader_ && core.ready == announced_ready_) return;
+  const bool leader_changed = core.leader != announced_leader_;
+  announced_leader_ = core.leader;
+  announced_ready_ = core.ready;
+  const NodeId self = services_->configuration.id();
+  if (leader_changed) applier_->NotifyLeader(announced_leader_);
+  if (announced_leader_ && (announced_leader_ != self || announced_ready_)) {
+    waiters_.AnnounceLeader(announced_leader_, self);
+  }
+  if (auto node = services_->node.lock()) {
+    node->OnPartitionLeader(partition_, announced_leader_, announced_ready_);
+  }
+}
+
+// Re-armed only when something is due earlier: a timer that fires too early steps the core for
+// nothing, which is cheaper than re-arming with every message.
+void PartitionActor::ArmTimer() {
+  const Instant due = std::min(core_.NextDeadline(), waiters_.NextDeadline());
+  if (due >= armed_) return;
+  armed_ = due;
+  timer_->Arm(due);
+}
+
+void PartitionActor::FailStorage(error_code error) {
+  if (std::exchange(storage_failed_, true)) return;
+  inputs_.emplace_back(raft::StorageFailure{});
+  if (auto node = services_->node.lock()) node->OnStorageFailed(partition_, error);
+}
+
+}  // namespace kommander::runtime

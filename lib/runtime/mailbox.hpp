@@ -1,0 +1,144 @@
+// Where everything that happens to a partition waits for its actor: many producers, one consumer,
+// swapped out whole, at most one pending wake-up. Bounded: callers' requests and peers' messages
+// have a place each or are refused; what the node itself owes (completions, cancels, stop) always
+// fits, because each of them answers something that had a place before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+
+namespace kommander::runtime {
+
+enum class Pushed : std::uint8_t { kAccepted, kFull, kClosed };
+
+struct MailboxLimits {
+  std::size_t requests_max = 4096;
+  std::size_t request_bytes_max = 64u << 20;
+  std::size_t messages_max = 4096;
+};
+
+template <class Event>
+class Mailbox {
+ public:
+  // The consumer waits on `executor`; wake-ups are posted there.
+  Mailbox(boost::asio::any_io_executor executor, MailboxLimits limits)
+      : executor_(std::move(executor)), limits_(limits) {}
+
+  // A caller's request; `bytes` count against the lane until the actor takes it. On refusal the
+  // event is untouched.
+  Pushed PushRequest(Event&& event, std::size_t bytes) {
+    std::unique_lock lock(mutex_);
+    if (closed_) return Pushed::kClosed;
+    if (requests_ >= limits_.requests_max ||
+        (requests_ > 0 && request_bytes_ + bytes > limits_.request_bytes_max)) {
+      return Pushed::kFull;
+    }
+    ++requests_;
+    request_bytes_ += bytes;
+    data_.push_back(std::move(event));
+    Wake(lock);
+    return Pushed::kAccepted;
+  }
+
+  // Messages of a peer, in order; those that find no place are dropped, and their number is
+  // returned.
+  template <class Iterator>
+  std::size_t PushMessages(Iterator first, Iterator last) {
+    std::unique_lock lock(mutex_);
+    std::size_t dropped = 0;
+    for (; first != last; ++first) {
+      if (closed_ || messages_ >= limits_.messages_max) {
+        ++dropped;
+        continue;
+      }
+      ++messages_;
+      data_.push_back(Event(std::move(*first)));
+    }
+    Wake(lock);
+    return dropped;
+  }
+
+  // What the node owes to this partition; taken before the rest.
+  Pushed PushControl(Event&& event) {
+    std::unique_lock lock(mutex_);
+    if (closed_) return Pushed::kClosed;
+    control_.push_back(std::move(event));
+    Wake(lock);
+    return Pushed::kAccepted;
+  }
+
+  // Hands over everything there is, control first. The vectors' capacity comes back as storage.
+  void Take(std::vector<Event>& control, std::vector<Event>& data) {
+    control.clear();
+    data.clear();
+    std::lock_guard lock(mutex_);
+    control_.swap(control);
+    data_.swap(data);
+    requests_ = messages_ = request_bytes_ = 0;
+  }
+
+  // Refuses everything from now on. What is inside stays for a last Take.
+  void Close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+
+  // void(). Completes when something is there to take. One waiter at a time.
+  template <class Token>
+  auto Wait(Token&& token) {
+    return boost::asio::async_initiate<Token, void()>(
+        [this](auto handler) {
+          using Handler = std::decay_t<decltype(handler)>;
+          auto waiter = std::make_unique<WaiterFor<Handler>>(std::move(handler), executor_);
+          std::unique_lock lock(mutex_);
+          waiter_ = std::move(waiter);
+          Wake(lock);
+        },
+        token);
+  }
+
+ private:
+  struct Waiter {
+    virtual ~Waiter() = default;
+    virtual void Resume() = 0;
+  };
+  template <class Handler>
+  struct WaiterFor final : Waiter {
+    WaiterFor(Handler&& waiting, boost::asio::any_io_executor where)
+        : handler(std::move(waiting)), executor(std::move(where)) {}
+    void Resume() override {
+      boost::asio::post(executor,
+                        [resumed = std::move(handler)]() mutable { std::move(resumed)(); });
+    }
+    Handler handler;
+    boost::asio::any_io_executor executor;
+  };
+
+  void Wake(std::unique_lock<std::mutex>& lock) {
+    if (!waiter_ || (control_.empty() && data_.empty())) return;
+    auto waiter = std::move(waiter_);
+    lock.unlock();
+    waiter->Resume();
+  }
+
+  boost::asio::any_io_executor executor_;
+  const MailboxLimits limits_;
+  std::mutex mutex_;
+  std::vector<Event> control_;
+  std::vector<Event> data_;
+  std::size_t requests_ = 0;
+  std::size_t request_bytes_ = 0;
+  std::size_t messages_ = 0;
+  bool closed_ = false;
+  std::unique_ptr<Waiter> waiter_;
+};
+
+}  // namespace kommander::runtime

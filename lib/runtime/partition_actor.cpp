@@ -1,0 +1,374 @@
+#include "runtime/partition_actor.hpp"
+
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <kommander/assert.hpp>
+
+namespace kommander::runtime {
+namespace asio = boost::asio;
+namespace {
+
+// Distinct per partition, the same for the same node seed.
+std::uint64_t MixSeed(std::uint64_t seed, PartitionId partition) noexcept {
+  std::uint64_t x = seed + 0x9e3779b97f4a7c15u * (partition.value() + std::uint64_t{1});
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+raft::CoreOptions OptionsOf(const NodeServices& services, PartitionId partition) {
+  const RaftConfiguration& configuration = services.configuration;
+  raft::CoreOptions options;
+  options.partition = partition;
+  options.self = configuration.id();
+  options.seed = MixSeed(services.seed, partition);
+  options.election_timeout = configuration.election_timeout();
+  options.heartbeat_interval = configuration.heartbeat_interval();
+  options.stall_max = configuration.stall_max();
+  options.entry_bytes_max = configuration.entry_bytes_max();
+  options.inflight_bytes_max = configuration.inflight_bytes_max();
+  options.uncommitted_bytes_max = configuration.uncommitted_bytes_max();
+  options.apply_bytes_max = configuration.apply_bytes_max();
+  options.cache_bytes_max = configuration.cache_bytes_max();
+  return options;
+}
+
+MailboxLimits LimitsOf(const RaftConfiguration& configuration) {
+  return {configuration.queued_proposals_max(), configuration.queued_proposal_bytes_max(),
+          configuration.queued_messages_max()};
+}
+
+// Vectors that a rare large burst has grown are let go, so that idle partitions stay small.
+template <class T>
+void ClearAndShrink(std::vector<T>& items) {
+  constexpr std::size_t kKeptMax = 64;
+  const bool is_large = items.size() < kKeptMax && items.capacity() > 16 * kKeptMax;
+  items.clear();
+  if (is_large) items.shrink_to_fit();
+}
+
+LogIndex RestoreUntil(const RecoveredPartition& recovered) {
+  const LogIndex hint = std::min(recovered.commit_hint, recovered.last_index);
+  return std::max(hint, recovered.boundary.index);
+}
+
+}  // namespace
+
+PartitionActor::PartitionActor(std::shared_ptr<NodeServices> services, PartitionId partition,
+                               RecoveredPartition recovered, bool may_vote)
+    : services_(std::move(services)),
+      partition_(partition),
+      strand_(asio::make_strand(services_->executor)),
+      mailbox_(strand_, LimitsOf(services_->configuration)),
+      view_(std::make_shared<PartitionView>()),
+      applier_(std::make_shared<Applier>(services_, partition, recovered.boundary.index,
+                                         recovered.boundary.digest, RestoreUntil(recovered),
+                                         view_)),
+      core_(OptionsOf(*services_, partition), recovered, recovered.boundary.index,
+            services_->clock->Now()),
+      applied_(recovered.boundary.index) {
+  if (!may_vote) inputs_.emplace_back(raft::Enable{false});
+  PublishState();
+}
+
+PartitionActor::~PartitionActor() = default;
+
+void PartitionActor::Start() {
+  applier_->SetSink(weak_from_this());
+  timer_ = services_->clock->CreateTimer(strand_, weak_from_this());
+  applier_->Start();
+  (void)mailbox_.PushControl(TimerEvent{});  // the first burst arms the timer
+  asio::co_spawn(strand_, Run(shared_from_this()), asio::detached);
+}
+
+void PartitionActor::Stop(std::function<void()> done) {
+  StopEvent event{std::move(done)};
+  if (mailbox_.PushControl(std::move(event)) != Pushed::kAccepted && event.done) event.done();
+}
+
+void PartitionActor::NotifyNodeError(error_code error, std::string text) {
+  applier_->NotifyNodeError(error, std::move(text));
+}
+
+void PartitionActor::Enable() { (void)mailbox_.PushControl(EnableEvent{true}); }
+
+namespace {
+
+// Requests weigh what they carry; those without a body weigh nothing.
+std::size_t WeightOf(const ProposeEvent& event) noexcept { return event.body.size(); }
+template <class Event>
+std::size_t WeightOf(const Event&) noexcept {
+  return 0;
+}
+template <class Operation>
+void Refuse(const Operation& operation, Pushed pushed) {
+  if (!operation) return;
+  operation->error = pushed == Pushed::kFull ? RaftErrc::ProposalQueueFull : RaftErrc::NodeStopped;
+  PostCompletion(operation);
+}
+template <class Kind>
+void SubmitTo(Mailbox<Event>& mailbox, Kind event) {
+  const std::size_t weight = WeightOf(event);
+  Event wrapped(std::move(event));
+  const Pushed pushed = mailbox.PushRequest(std::move(wrapped), weight);
+  if (pushed == Pushed::kAccepted) return;
+  const Kind& refused = std::get<Kind>(wrapped);
+  if constexpr (std::is_same_v<Kind, LeaderEvent>) {
+    Refuse(refused.who, pushed);
+    Refuse(refused.am_i, pushed);
+  } else {
+    Refuse(refused.operation, pushed);
+  }
+}
+
+}  // namespace
+
+void PartitionActor::Submit(ProposeEvent event) { SubmitTo(mailbox_, std::move(event)); }
+void PartitionActor::Submit(ReadEvent event) { SubmitTo(mailbox_, std::move(event)); }
+void PartitionActor::Submit(LeaderEvent event) { SubmitTo(mailbox_, std::move(event)); }
+void PartitionActor::Submit(TransferEvent event) { SubmitTo(mailbox_, std::move(event)); }
+void PartitionActor::Submit(StepDownEvent event) { SubmitTo(mailbox_, std::move(event)); }
+void PartitionActor::Submit(ReconfigureEvent event) { SubmitTo(mailbox_, std::move(event)); }
+
+void PartitionActor::OnWritten(PartitionId, UnitId unit, error_code error) noexcept {
+  (void)mailbox_.PushControl(WrittenEvent{unit, error});
+}
+void PartitionActor::OnRead(ReadResult result) noexcept {
+  (void)mailbox_.PushControl(std::move(result));
+}
+void PartitionActor::OnTimer() noexcept { (void)mailbox_.PushControl(TimerEvent{}); }
+void PartitionActor::OnCancel(std::shared_ptr<detail::Operation> operation) noexcept {
+  (void)mailbox_.PushControl(CancelEvent{std::move(operation)});
+}
+void PartitionActor::OnApplied(LogIndex index) noexcept {
+  (void)mailbox_.PushControl(AppliedEvent{index});
+}
+
+asio::awaitable<void> PartitionActor::Run(std::shared_ptr<PartitionActor> self) {
+  while (!self->stopping_) {
+    co_await self->mailbox_.Wait(asio::use_awaitable);
+    self->RunBurst();
+  }
+  self->Finish();
+}
+
+void PartitionActor::RunBurst() {
+  KOMMANDER_ASSERT(RunningOnStrand(), "the core is stepped on its strand only");
+  mailbox_.Take(control_, data_);
+  // Control comes first, a cancel excepted: it names an operation that may still lie in the data
+  // lane.
+  const auto take = [this](auto& event) { Take(event); };
+  for (Event& event : control_) {
+    if (!std::holds_alternative<CancelEvent>(event)) std::visit(take, event);
+  }
+  for (Event& event : data_) std::visit(take, event);
+  for (Event& event : control_) {
+    if (auto* cancel = std::get_if<CancelEvent>(&event)) Take(*cancel);
+  }
+  if (stopping_) inputs_.emplace_back(raft::Stop{});
+  core_.Step(inputs_, services_->clock->Now(), effects_);
+  ExecuteEffects();
+  ClearAndShrink(inputs_);
+  ClearAndShrink(control_);
+  ClearAndShrink(data_);
+}
+
+// The last burst has answered what the core knew of; this answers the rest and closes the door.
+void PartitionActor::Finish() {
+  mailbox_.Close();
+  mailbox_.Take(control_, data_);
+  for (std::vector<Event>* lane : {&control_, &data_}) {
+    for (Event& event : *lane) {
+      if (auto* stop = std::get_if<StopEvent>(&event)) {
+        Take(*stop);
+      } else if (!std::holds_alternative<CancelEvent>(event)) {
+        std::visit(
+            [this](auto& request) {
+              if constexpr (requires { request.operation; } ||
+                            std::is_same_v<std::decay_t<decltype(request)>, LeaderEvent>) {
+                Take(request);
+              }
+            },
+            event);
+      }
+    }
+  }
+  control_.clear();
+  data_.clear();
+  inputs_.clear();
+  waiters_.FailAll(RaftErrc::NodeStopped);
+  waiters_.Flush();
+  timer_.reset();
+  applier_->Stop([stopped = std::move(stopped_)] {
+    for (const auto& done : stopped) {
+      if (done) done();
+    }
+  });
+}
+
+bool PartitionActor::Accept(Waiter waiter, raft::RequestId& request) {
+  const bool is_cancelled = waiter.operation->cancel_requested() != asio::cancellation_type::none;
+  request = waiters_.Add(std::move(waiter));
+  if (is_cancelled) {
+    waiters_.Fail(request, asio::error::operation_aborted, NodeId());
+    return false;
+  }
+  if (stopping_) {
+    waiters_.Fail(request, RaftErrc::NodeStopped, NodeId());
+    return false;
+  }
+  return true;
+}
+
+// Why a proposal would be refused before the core sees it.
+error_code PartitionActor::Admission() const noexcept {
+  if (services_->io->IsDiskFull()) return RaftErrc::DiskFull;
+  if (services_->io->IsSaturated(partition_)) return RaftErrc::ProposalQueueFull;
+  return {};
+}
+
+void PartitionActor::Take(ProposeEvent& event) {
+  Waiter waiter;
+  waiter.kind = Waiter::Kind::kWrite;
+  waiter.await_apply = event.await_apply;
+  waiter.count = event.count;
+  waiter.deadline = event.deadline;
+  waiter.operation = std::move(event.operation);
+  waiter.ticket = services_->hybrid_clock.Draw(services_->clock->WallMilliseconds());
+  const Ticket ticket = waiter.ticket;
+  raft::RequestId request;
+  if (!Accept(std::move(waiter), request)) return;
+  if (const error_code refusal = Admission()) {
+    waiters_.Fail(request, refusal, announced_leader_);
+    return;
+  }
+  raft::Propose propose;
+  propose.request = request;
+  propose.ticket = ticket;
+  propose.body = std::move(event.body);
+  propose.deadline = event.deadline;
+  inputs_.emplace_back(std::move(propose));
+}
+
+void PartitionActor::Take(ReadEvent& event) {
+  Waiter waiter;
+  waiter.kind = Waiter::Kind::kRead;
+  waiter.deadline = event.deadline;
+  waiter.operation = std::move(event.operation);
+  raft::RequestId request;
+  if (Accept(std::move(waiter), request)) {
+    inputs_.emplace_back(raft::Read{request, event.deadline});
+  }
+}
+
+void PartitionActor::Take(LeaderEvent& event) {
+  Waiter waiter;
+  waiter.kind = event.am_i ? Waiter::Kind::kAmILeader : Waiter::Kind::kLeader;
+  waiter.deadline = event.deadline;
+  if (event.am_i) {
+    waiter.operation = std::move(event.am_i);
+  } else {
+    waiter.operation = std::move(event.who);
+  }
+  raft::RequestId request;
+  if (!Accept(std::move(waiter), request)) return;
+  const NodeId self = services_->configuration.id();
+  if (announced_leader_ && (announced_leader_ != self || announced_ready_)) {
+    waiters_.FinishLeader(request, {}, announced_leader_, self);
+  } else {
+    waiters_.AwaitLeader(request);
+  }
+}
+
+void PartitionActor::Take(TransferEvent& event) {
+  Waiter waiter;
+  waiter.operation = std::move(event.operation);
+  raft::RequestId request;
+  if (Accept(std::move(waiter), request)) {
+    inputs_.emplace_back(raft::Transfer{request, event.target});
+  }
+}
+
+void PartitionActor::Take(StepDownEvent& event) {
+  Waiter waiter;
+  waiter.operation = std::move(event.operation);
+  raft::RequestId request;
+  if (Accept(std::move(waiter), request)) inputs_.emplace_back(raft::StepDown{request});
+}
+
+void PartitionActor::Take(ReconfigureEvent& event) {
+  Waiter waiter;
+  waiter.operation = std::move(event.operation);
+  waiter.deadline = event.deadline;
+  raft::RequestId request;
+  if (Accept(std::move(waiter), request)) {
+    inputs_.emplace_back(raft::Reconfigure{request, std::move(event.target), event.deadline});
+  }
+}
+
+// Accepted by now, or answered. `total` comes too late for it; see raft_manager.hpp.
+void PartitionActor::Take(CancelEvent& event) {
+  const raft::RequestId request(event.operation->request);
+  const Waiter* waiter = request ? waiters_.Find(request) : nullptr;
+  if (waiter == nullptr || waiter->operation != event.operation) return;
+  const auto type = event.operation->cancel_requested();
+  if (waiter->stage == Waiter::Stage::kLeader) {
+    waiters_.Fail(request, asio::error::operation_aborted, NodeId());
+    return;
+  }
+  if ((type & (asio::cancellation_type::partial | asio::cancellation_type::terminal)) ==
+      asio::cancellation_type::none) {
+    return;
+  }
+  if (waiter->stage == Waiter::Stage::kCore) {
+    inputs_.emplace_back(raft::Withdraw{request});
+  } else if (waiter->kind == Waiter::Kind::kWrite) {
+    waiters_.Fail(request, RaftErrc::OutcomeUnknown, NodeId());
+  } else {
+    waiters_.Fail(request, asio::error::operation_aborted, NodeId());
+  }
+}
+
+void PartitionActor::Take(WrittenEvent& event) {
+  if (event.error) {
+    FailStorage(event.error);
+  } else {
+    inputs_.emplace_back(raft::Persisted{event.unit});
+  }
+}
+
+void PartitionActor::Take(ReadResult& event) {
+  if (event.error == RaftErrc::WalCorrupted) FailStorage(event.error);
+  inputs_.emplace_back(raft::Fetched{event.request, event.first, std::move(event.entries)});
+}
+
+void PartitionActor::Take(AppliedEvent& event) {
+  applied_ = event.index;
+  waiters_.AdvanceApplied(applied_);
+  inputs_.emplace_back(raft::Applied{event.index});
+}
+
+void PartitionActor::Take(TimerEvent&) {
+  armed_ = kNever;
+  inputs_.emplace_back(raft::Tick{});
+}
+
+void PartitionActor::Take(SnapshotRefusedEvent& event) {
+  inputs_.emplace_back(raft::SnapshotSent{event.peer, LogIndex(), false});
+}
+
+void PartitionActor::Take(EnableEvent& event) { inputs_.emplace_back(raft::Enable{event.enabled}); }
+
+void PartitionActor::Take(StopEvent& event) {
+  stopping_ = true;
+  stopped_.push_back(std::move(event.done));
+}
+
+void PartitionActor::Take(Message& event) { inputs_.emplace_back(raft::Receive{std::move(event)}); }
+
+}  // namespace kommander::runtime
