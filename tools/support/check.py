@@ -43,6 +43,11 @@ def check_format(report):
     report.step('format', [tool, '--dry-run', '-Werror', *sources(*CPP_FOLDERS)])
 
 
+def fix_format():
+    tool = find_tool('clang-format', CLANG_FORMAT_MAJOR)
+    return subprocess.run([tool or 'clang-format', '-i', *sources(*CPP_FOLDERS)]).returncode
+
+
 def check_style(report):
     check_format(report)
     report.step('tidy', ['python3', '-B', 'tools/tidy'])
@@ -132,8 +137,11 @@ def main():
     form = parser.add_mutually_exclusive_group()
     form.add_argument('--fast', action='store_true', help='style, unit tests, simulation')
     form.add_argument('--full', action='store_true', help='also TSan, clang, clang-tidy everywhere')
+    form.add_argument('--fix', action='store_true', help='only format the sources, in place')
     parser.add_argument('--jobs', type=int, default=jobs_default(), help='compilers at a time')
     arguments = parser.parse_args()
+    if arguments.fix:
+        return fix_format()
     report = Report('build/logs')
     check_style(report)
     release(report, arguments)
@@ -146,4 +154,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

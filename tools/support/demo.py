@@ -23,6 +23,10 @@ LINE_BYTES_MAX = 1 << 20
 TIME_MAX_S = 170
 
 
+class Interrupted(Exception):
+    """Somebody asked the demo to end."""
+
+
 def from_caller(path):
     """A path as the caller of tools/demo meant it; the demo itself runs in the project's root."""
     return path and os.path.join(os.environ.get('KOMMANDER_CALLED_FROM', os.getcwd()), path)
@@ -93,7 +97,7 @@ async def run(program, lines, folder):
         except asyncio.TimeoutError:
             raise DemoError(f'not finished within {TIME_MAX_S} s: {cluster.where()}') from None
         except asyncio.CancelledError:
-            raise DemoError('interrupted') from None
+            raise Interrupted() from None
         print_table(cluster.table())
         problems = cluster.problems
     finally:
@@ -118,6 +122,10 @@ def main():
         started_s = time.monotonic()
         problems = asyncio.run(run(program, lines, folder))
         say(f'took {time.monotonic() - started_s:.1f} s')
+    except Interrupted:
+        say('interrupted')
+        shutil.rmtree(folder, ignore_errors=True)
+        return 130
     except (DemoError, OSError) as error:
         problems = [str(error)]
     for problem in problems[:20]:

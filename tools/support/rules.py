@@ -236,11 +236,14 @@ def file_length(tree):
 
 
 def opening_comment(tree):
-    """A file opens with a comment that says why it exists; a test mirrors what it tests."""
+    """A file opens with a comment that says why it exists. Excused: a .cpp beside its header, which
+    says it, and a test, which mirrors what it tests."""
     for file in tree.files.values():
         opening = file.text.split('\n', 2)
-        is_test = file.path.startswith('test/') and file.path.endswith('_test.cpp')
-        if file.is_cpp and not is_test and not file.text.startswith('//'):
+        stem = file.path[:-len('.cpp')] if file.path.endswith('.cpp') else ''
+        is_excused = (f'{stem}.hpp' in tree.files or stem.endswith('_test')
+                      or f'include/kommander/{os.path.basename(stem)}.hpp' in tree.files)
+        if file.is_cpp and not is_excused and not file.text.startswith('//'):
             yield file.problem(1, 'opening-comment', 'say first why this file exists')
         elif (file.is_python or file.is_shell) and file.text:
             line = opening[1] if opening[0].startswith('#!') and len(opening) > 1 else opening[0]

@@ -82,6 +82,8 @@ BAD = {
     rules.file_length: [({'lib/raft/a.cpp': _HEAD * 601}, ('lib/raft/a.cpp', 1))],
     rules.opening_comment: [
         ({'lib/raft/a.cpp': '#include <vector>\n'}, ('lib/raft/a.cpp', 1)),
+        ({'lib/raft/a.hpp': '#pragma once\n', 'lib/raft/a.cpp': '#include "raft/a.hpp"\n'},
+         ('lib/raft/a.hpp', 1)),
         ({'tools/a.py': 'import os\n'}, ('tools/a.py', 1)),
         ({'tools/a.sh': '#!/usr/bin/env bash\nset -e\n'}, ('tools/a.sh', 1)),
     ],
@@ -116,6 +118,7 @@ GOOD = [
      'lib/raft/b.hpp': _HPP, 'transports/tcp/c.hpp': _HPP, **_BUILD},
     {'lib/runtime/a.cpp': _HEAD + '// no steady_timer here\nconst char* s = "std::thread";\n'
      'auto r = R"x(io_context " )x";\nint n = 1\'000\'000; char c = \'"\';\n', **_BUILD},
+    {'lib/raft/a.cpp': '#include "raft/a.hpp"\n', 'lib/raft/a.hpp': _HPP, **_BUILD},
     {'lib/platform/a.hpp': _HPP + 'std::thread t; std::random_device r;\n'},
     {'lib/raft/a.cpp': _HEAD + _long_function(70) + _long_function(90, 'class A {')[:-2] + '};\n' +
       'constexpr A kTable[] = {\n' + '    {1, F(2)},\n' * 80 + '};\n', **_BUILD},
