@@ -2,7 +2,8 @@
 // version, type, zero, zero} and its fields; the checksum also covers the place (see Seal).
 #include "codec/wal_record.hpp"
 
-#include <limits>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "codec/crc32c.hpp"
@@ -22,6 +23,7 @@ enum class RecordType : std::uint8_t {
   kBoundary = 3,
   kIdentity = 4,
   kMetadata = 5,
+  kBatchNumber = 6,
 };
 
 std::uint32_t ChecksumOfPartition(PartitionId partition) noexcept {
@@ -31,16 +33,20 @@ std::uint32_t ChecksumOfPartition(PartitionId partition) noexcept {
 }
 
 // Starts a record; the caller fills the rest and seals it.
-ByteWriter Begin(RecordBytes& record, RecordType type, std::size_t body_bytes) {
-  record.resize(kEnvelopeBytes + body_bytes);
-  ByteWriter writer(record.data() + kChecksumBytes);
+ByteWriter BeginAt(std::byte* record, RecordType type) noexcept {
+  ByteWriter writer(record + kChecksumBytes);
   writer.Put(kWalFormatVersion);
   writer.Put(static_cast<std::uint8_t>(type));
   writer.Put(std::uint16_t{0});
   return writer;
 }
 
-void Seal(RecordBytes& record, std::uint32_t place_checksum) noexcept {
+ByteWriter Begin(RecordBytes& record, RecordType type, std::size_t body_bytes) {
+  record.resize(kEnvelopeBytes + body_bytes);
+  return BeginAt(record.data(), type);
+}
+
+void Seal(std::span<std::byte> record, std::uint32_t place_checksum) noexcept {
   const ByteSpan covered = ByteSpan(record).subspan(kChecksumBytes);
   Store(record.data(), ExtendCrc32c(place_checksum, covered));
 }
@@ -236,6 +242,20 @@ std::optional<StoreIdentity> DecodeIdentityRecord(ByteSpan record) {
   if (!reader.ok()) return std::nullopt;
   identity.cluster_id = std::string(AsText(reader.GetBytes(reader.remaining())));
   return identity;
+}
+
+BatchNumberRecord EncodeBatchNumberRecord(std::uint64_t number) noexcept {
+  BatchNumberRecord record;
+  BeginAt(record.data(), RecordType::kBatchNumber).Put(number);
+  Seal(record, 0);
+  return record;
+}
+
+std::optional<std::uint64_t> DecodeBatchNumberRecord(ByteSpan record) noexcept {
+  ByteReader reader = Unseal(record, RecordType::kBatchNumber, 0);
+  const auto number = reader.Get<std::uint64_t>();
+  if (!reader.AtEnd()) return std::nullopt;
+  return number;
 }
 
 RecordBytes EncodeMetadataRecord(std::string_view key, ByteSpan value) {

@@ -61,6 +61,12 @@ struct EntryRecordView {
 [[nodiscard]] RecordBytes EncodeIdentityRecord(const StoreIdentity& identity);
 [[nodiscard]] std::optional<StoreIdentity> DecodeIdentityRecord(ByteSpan record);
 
+// The number of the batch that wrote it; grows by one with every batch of a store.
+inline constexpr std::size_t kBatchNumberRecordBytes = 16;
+using BatchNumberRecord = std::array<std::byte, kBatchNumberRecordBytes>;
+[[nodiscard]] BatchNumberRecord EncodeBatchNumberRecord(std::uint64_t number) noexcept;
+[[nodiscard]] std::optional<std::uint64_t> DecodeBatchNumberRecord(ByteSpan record) noexcept;
+
 [[nodiscard]] RecordBytes EncodeMetadataRecord(std::string_view key, ByteSpan value);
 [[nodiscard]] std::optional<ByteSpan> DecodeMetadataRecord(std::string_view key,
                                                            ByteSpan record) noexcept;

@@ -384,7 +384,9 @@ TEST_CASE("wal: a newer format is refused and left alone", "[wal]") {
   OpenStore wal;
   REQUIRE(wal->Create(MakeIdentity()) == error_code());
   wal.Close();
-  if (!wal.store().MakeNewer()) return;
+  const bool is_newer = wal.store().MakeNewer();
+  REQUIRE(is_newer == wal.store().IsPersistent());
+  if (!is_newer) return;
   for (int i = 0; i < 2; ++i) {
     const std::shared_ptr<Wal> newer = wal.store().Attach();
     std::optional<StoreIdentity> identity;

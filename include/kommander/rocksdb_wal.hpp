@@ -1,0 +1,58 @@
+// The log in a RocksDB database: the default store of a node. What is in its directory is described
+// in docs/formats.md, "On disk".
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <kommander/wal.hpp>
+
+namespace kommander {
+
+// Where the log lives and how much memory and how many threads it may use.
+class RocksDbWalOptions {
+ public:
+  RocksDbWalOptions() = default;
+  explicit RocksDbWalOptions(std::string directory) : directory_(std::move(directory)) {}
+
+  // Created with mode 0700 when missing; its parent must exist. Required.
+  RocksDbWalOptions& Directory(std::string directory) {
+    directory_ = std::move(directory);
+    return *this;
+  }
+  // Blocks read from files and kept in memory, in bytes. Default 8 MiB.
+  RocksDbWalOptions& BlockCacheBytes(std::size_t bytes) {
+    block_cache_bytes_ = bytes;
+    return *this;
+  }
+  // Newly written entries are kept in memory up to this many bytes, then go to a sorted file; two
+  // or three such buffers may exist at a time. Default 16 MiB, at least 1 MiB.
+  RocksDbWalOptions& WriteBufferBytes(std::size_t bytes) {
+    write_buffer_bytes_ = bytes;
+    return *this;
+  }
+  // Threads that write and merge sorted files in the background, shared by all stores of the
+  // process. Default 2.
+  RocksDbWalOptions& BackgroundThreads(int threads) {
+    background_threads_ = threads;
+    return *this;
+  }
+
+  [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
+  [[nodiscard]] std::size_t block_cache_bytes() const noexcept { return block_cache_bytes_; }
+  [[nodiscard]] std::size_t write_buffer_bytes() const noexcept { return write_buffer_bytes_; }
+  [[nodiscard]] int background_threads() const noexcept { return background_threads_; }
+
+ private:
+  std::string directory_;
+  std::size_t block_cache_bytes_ = std::size_t{8} << 20;
+  std::size_t write_buffer_bytes_ = std::size_t{16} << 20;
+  int background_threads_ = 2;
+};
+
+// A log that is not yet open. Its directory is locked from Open to Close; no two logs share one.
+[[nodiscard]] std::shared_ptr<Wal> MakeRocksDbWal(RocksDbWalOptions options);
+
+}  // namespace kommander

@@ -1,0 +1,114 @@
+// The settings, each with its reason.
+#include "rocksdb/tuning.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/table.h>
+
+#include "rocksdb/keys.hpp"
+
+namespace kommander::storage {
+namespace {
+
+// A flush or compaction that fails ends the store as a failed write does: what RocksDB could not
+// put into files may not be where it thinks it is.
+class FailStop final : public rocksdb::EventListener {
+ public:
+  explicit FailStop(std::shared_ptr<std::atomic<bool>> failed) : failed_(std::move(failed)) {}
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override {
+    failed_->store(true);
+  }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> failed_;
+};
+
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+}  // namespace
+
+rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
+                                       std::shared_ptr<std::atomic<bool>> failed) {
+  rocksdb::DBOptions db;
+  db.create_if_missing = false;
+
+  // Durability. Point-in-time recovery survives every torn tail; that no acknowledged batch is
+  // missing is checked by its number, and that no whole WAL file is missing by the manifest.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.track_and_verify_wals_in_manifest = true;
+  db.avoid_flush_during_recovery = false;  // what recovery reports has been synced anew
+  db.avoid_flush_during_shutdown = true;   // all of it is in the WAL
+  db.max_bgerror_resume_count = 0;         // after a failed sync, pages may be clean and lost
+  db.paranoid_checks = true;
+  db.atomic_flush = true;  // the number and the entries it speaks for reach files together
+  db.use_fsync = false;
+  db.allow_mmap_reads = false;
+  db.allow_mmap_writes = false;
+  db.manual_wal_flush = false;
+  db.listeners.push_back(std::make_shared<FailStop>(std::move(failed)));
+
+  // One writer: none of the machinery for several.
+  db.allow_concurrent_memtable_write = false;
+  db.enable_write_thread_adaptive_yield = false;
+  db.enable_pipelined_write = false;
+
+  db.max_background_jobs = std::max(options.background_threads(), 2);
+  db.max_open_files = 512;
+  db.max_manifest_file_size = std::uint64_t{16} << 20;
+  db.keep_log_file_num = 4;
+  db.max_log_file_size = std::size_t{4} << 20;
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  return db;
+}
+
+rocksdb::DBOptions MakeReadOnlyOptions(const RocksDbWalOptions& options) {
+  rocksdb::DBOptions db = MakeDatabaseOptions(options, std::make_shared<std::atomic<bool>>(false));
+  db.listeners.clear();
+  db.info_log = std::make_shared<SilentLogger>();
+  return db;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> MakeColumnFamilies(const RocksDbWalOptions& options) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes(), 2);
+  table.block_size = 16 << 10;  // a log is read in runs: fewer, larger blocks, a smaller index
+  table.format_version = 5;
+
+  const std::size_t buffer = std::max(options.write_buffer_bytes(), std::size_t{1} << 20);
+  rocksdb::ColumnFamilyOptions log;
+  log.write_buffer_size = buffer;
+  log.max_write_buffer_number = 3;
+  log.compression = rocksdb::kNoCompression;  // entries live shortly
+  log.bottommost_compression = rocksdb::kNoCompression;
+  log.target_file_size_base = 2 * buffer;
+  log.max_bytes_for_level_base = 8 * buffer;
+  log.level0_slowdown_writes_trigger = 40;
+  log.level0_stop_writes_trigger = 64;
+  // No memtable_insert_with_hint_prefix_extractor: 7.8 fails an assertion of its own with it when
+  // entries are written anew after a truncation.
+  log.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+
+  rocksdb::ColumnFamilyOptions state;
+  state.write_buffer_size = std::min(buffer, std::size_t{8} << 20);
+  state.max_write_buffer_number = 3;
+  state.compression = rocksdb::kNoCompression;
+  state.level0_slowdown_writes_trigger = 40;
+  state.level0_stop_writes_trigger = 64;
+  state.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return {{rocksdb::kDefaultColumnFamilyName, log}, {kStateColumnFamily, state}};
+}
+
+}  // namespace kommander::storage

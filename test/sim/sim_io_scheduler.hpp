@@ -1,0 +1,69 @@
+// The I/O scheduler of a simulated node: the same lanes and turns as the real one, without threads.
+// A write takes as long as its disk's mood says; what is being written when the node dies is left
+// to the disk to keep or to lose.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <kommander/io_scheduler.hpp>
+
+#include "chance.hpp"
+#include "sim_disk.hpp"
+#include "world.hpp"
+
+namespace kommander::sim {
+
+// How quick a disk is. Shared by the lives of a node; faults change it while it is used.
+struct DiskMood {
+  Duration sync_min = std::chrono::microseconds(100);
+  Duration sync_max = std::chrono::microseconds(600);
+  std::uint32_t slow_permille = 5;  // of the syncs take up to slow_max
+  Duration slow_max = std::chrono::milliseconds(20);
+  Instant stalled_until{};  // nothing ends before
+  Duration read_min = std::chrono::microseconds(20);
+  Duration read_max = std::chrono::microseconds(300);
+};
+
+struct SimIoOptions {
+  std::size_t batch_bytes_max = 4u << 20;
+  std::size_t batch_lanes_max = 64;
+  std::size_t batch_lane_units_max = 1;  // more: a run of a lane's units shares one sync
+  std::size_t lane_units_max = 256;
+  std::size_t lane_bytes_max = 32u << 20;
+  std::size_t reserved_factor = 4;
+  std::size_t reads_max = 4096;
+  std::uint64_t free_bytes_min = std::uint64_t{64} << 20;
+};
+
+class SimIoScheduler final : public IoScheduler {
+ public:
+  // `disk` may be null: any Wal will do, but then a crash loses what is being written as a whole.
+  SimIoScheduler(ProcessRecord& process, NodeId node, std::shared_ptr<SimDisk> disk,
+                 std::shared_ptr<DiskMood> mood, SimIoOptions options, Chance chance,
+                 Observer* observer);
+  ~SimIoScheduler() override;
+
+  error_code Start(std::shared_ptr<Wal> wal) override;
+  error_code SubmitWrite(WriteUnit unit, bool reserved, std::shared_ptr<IoSink> sink) override;
+  error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) override;
+  error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) override;
+  [[nodiscard]] bool IsSaturated(PartitionId partition) const noexcept override;
+  [[nodiscard]] bool IsDiskFull() const noexcept override;
+  [[nodiscard]] IoStatistics Statistics() const noexcept override;
+  void Stop(std::function<void()> done) override;
+  void Abort() noexcept override;
+
+  // The process dies at this moment: nothing is finished, nobody is answered.
+  void Kill() noexcept;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace kommander::sim

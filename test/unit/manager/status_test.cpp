@@ -1,0 +1,17 @@
+// The names of roles are part of the JSON that tools read: they do not change.
+#include <kommander/status.hpp>
+
+#include "catch.hpp"
+
+namespace kommander {
+namespace {
+
+TEST_CASE("roles have these names") {
+  CHECK(ToString(Role::kFollower) == "follower");
+  CHECK(ToString(Role::kCandidate) == "candidate");
+  CHECK(ToString(Role::kLeader) == "leader");
+  CHECK(ToString(Role::kLearner) == "learner");
+}
+
+}  // namespace
+}  // namespace kommander
