@@ -46,7 +46,7 @@ inline AssertHandler SetAssertHandler(AssertHandler handler) noexcept {
 }  // namespace kommander
 
 // The message says which rule is broken, in the words of the documentation.
-#define KOMMANDER_ASSERT(condition, message)                                                  \
-  (static_cast<bool>(condition)                                                               \
-       ? static_cast<void>(0)                                                                 \
+#define KOMMANDER_ASSERT(condition, message) \
+  (static_cast<bool>(condition)              \
+       ? static_cast<void>(0)                \
        : ::kommander::detail::FailAssert(#condition, message, __FILE__, __LINE__))

@@ -88,18 +88,21 @@ struct SnapshotSent {
   LogIndex index;
   bool success = false;
 };
-// A complete, verified snapshot of the leader of `term` is staged on this node's disk.
+// A complete, verified snapshot of the leader of `term` is staged on this node's disk. When the core
+// takes it, this step's unit carries its boundary with drop_log, and the hand-off continues after
+// it; otherwise the log here already holds or passed its index and the file is not needed.
 struct SnapshotStaged {
   NodeId from;
   Term term;
   BoundaryRecord boundary;
 };
-// The prefix up to boundary.index may be removed from the log; boundary.index <= applied.
+// The prefix up to boundary.index may be removed from the log; boundary.index <= applied. The core
+// fills in the term and the configuration there; digest and ledger are the runtime's.
 struct Compact {
   BoundaryRecord boundary;
 };
-// Whether this node may campaign and vote at all; false until bootstrap allows it (design:
-// identity).
+// Whether this node may campaign and vote at all; a new core may not, until bootstrap allows it
+// (design: identity).
 struct Enable {
   bool enabled = true;
 };

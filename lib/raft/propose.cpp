@@ -1,0 +1,208 @@
+// Requests of this node's callers and the one answer that each gets: proposals, withdrawals,
+// transfers, step-down.
+#include <algorithm>
+#include <utility>
+
+#include <kommander/assert.hpp>
+
+#include "raft/core_impl.hpp"
+
+namespace kommander::raft {
+
+void Core::Impl::Complete(RequestId request, std::optional<RaftErrc> error) {
+  Completion completion;
+  completion.request = request;
+  completion.error = error;
+  completion.leader = LeaderHint();
+  effects_->completions.push_back(completion);
+}
+
+void Core::Impl::CompleteWrite(const Waiter& waiter, std::optional<RaftErrc> error) {
+  Complete(waiter.request, error);
+  effects_->completions.back().index = waiter.index;
+  effects_->completions.back().term = waiter.term;
+}
+
+std::size_t Core::Impl::RequestCount() const noexcept {
+  return waiters_.size() + reads_.size() + changes_.size();
+}
+
+std::optional<RaftErrc> Core::Impl::RefuseProposal(const Propose& input) const {
+  if (stopped_) return RaftErrc::NodeStopped;
+  if (failed_) return failure_;
+  const Leader* leader = AsLeader();
+  if (leader == nullptr || leader->transfer) return RaftErrc::NodeIsNotLeader;
+  if (input.deadline <= now_) return RaftErrc::DeadlineExceeded;
+  if (input.kind != EntryKind::kApplication) return RaftErrc::InvalidArgument;
+  const std::size_t bytes = kEntryOverheadBytes + input.body.size();
+  if (bytes > options_.entry_bytes_max) return RaftErrc::ProposalTooLarge;
+  const bool over_quota =
+      quota_bytes_ != 0 && quota_bytes_ + bytes > options_.uncommitted_bytes_max;
+  if (over_quota || RequestCount() >= options_.requests_max) return RaftErrc::ProposalQueueFull;
+  return std::nullopt;
+}
+
+void Core::Impl::On(Propose& input) {
+  if (const auto refusal = RefuseProposal(input)) return Complete(input.request, refusal);
+  AppendEntry(input.kind, input.ticket, std::move(input.body));
+  waiters_.Add({input.request, log_.last(), term_, input.deadline});
+}
+
+void Core::Impl::On(Withdraw& input) {
+  if (!stopped_) withdrawn_.push_back(input.request);
+}
+
+// Ends the waits of this step's withdrawals, all in one pass.
+void Core::Impl::WithdrawRequests() {
+  if (withdrawn_.empty()) return;
+  std::sort(withdrawn_.begin(), withdrawn_.end());
+  const auto is_withdrawn = [&](RequestId request) {
+    return std::binary_search(withdrawn_.begin(), withdrawn_.end(), request);
+  };
+  taken_.clear();
+  waiters_.TakeRequests(withdrawn_, taken_);
+  for (const Waiter& waiter : taken_) CompleteWrite(waiter, RaftErrc::OutcomeUnknown);
+  std::erase_if(changes_, [&](const PendingChange& change) {
+    if (!is_withdrawn(change.request)) return false;
+    Complete(change.request, RaftErrc::OutcomeUnknown);
+    return true;
+  });
+  std::erase_if(reads_, [&](const LocalRead& read) {
+    if (!is_withdrawn(read.request)) return false;
+    Complete(read.request, std::nullopt);
+    effects_->completions.back().withdrawn = true;
+    return true;
+  });
+  if (transfer_ && is_withdrawn(transfer_->request)) {
+    // The transfer itself goes on; only nobody waits for it.
+    Complete(transfer_->request, RaftErrc::OutcomeUnknown);
+    transfer_.reset();
+  }
+  withdrawn_.clear();
+}
+
+void Core::Impl::FreeQuota() {
+  const LogIndex safe = SafeIndex();
+  while (!quota_.empty() && quota_.front().last <= safe) {
+    quota_bytes_ -= quota_.front().bytes;
+    quota_.pop_front();
+  }
+}
+
+// A write's success: its own entry is committed, and synced on this disk. What is committed at its
+// index is known for sure here, whoever leads now.
+void Core::Impl::CompleteWrites() {
+  if (waiters_.size() == 0) return;
+  taken_.clear();
+  waiters_.TakeUpTo(SafeIndex(), taken_);
+  for (const Waiter& waiter : taken_) {
+    const bool kept = log_.TermAt(waiter.index) == waiter.term;
+    CompleteWrite(waiter, kept ? std::nullopt : std::optional(RaftErrc::ProposalDropped));
+  }
+}
+
+void Core::Impl::ExpireRequests() {
+  if (now_ >= waiters_.EarliestDeadline()) {
+    taken_.clear();
+    waiters_.TakeExpired(now_, taken_);
+    for (const Waiter& waiter : taken_) CompleteWrite(waiter, RaftErrc::ProposalTimeout);
+  }
+  std::erase_if(changes_, [&](const PendingChange& change) {
+    if (change.deadline > now_) return false;
+    Complete(change.request, RaftErrc::ProposalTimeout);
+    return true;
+  });
+  if (now_ >= earliest_read_deadline_) {
+    earliest_read_deadline_ = kNever;
+    std::erase_if(reads_, [&](const LocalRead& read) {
+      if (read.deadline <= now_) {
+        Complete(read.request, RaftErrc::ReadTimeout);
+        return true;
+      }
+      earliest_read_deadline_ = std::min(earliest_read_deadline_, read.deadline);
+      return false;
+    });
+  }
+  if (transfer_ && AsLeader() == nullptr && now_ >= transfer_->deadline) {
+    EndTransfer(RaftErrc::TransferTimeout);
+  }
+}
+
+// Stop or failed storage: nobody waits any longer.
+void Core::Impl::EndAll(RaftErrc not_appended) {
+  taken_.clear();
+  waiters_.TakeAll(taken_);
+  for (const Waiter& waiter : taken_) CompleteWrite(waiter, RaftErrc::OutcomeUnknown);
+  for (const PendingChange& change : changes_) {
+    Complete(change.request, RaftErrc::OutcomeUnknown);
+  }
+  changes_.clear();
+  FailLocalReads(not_appended);
+  if (transfer_) EndTransfer(not_appended);
+}
+
+void Core::Impl::EndTransfer(std::optional<RaftErrc> error) {
+  const RequestId request = transfer_->request;
+  transfer_.reset();
+  Complete(request, error);
+}
+
+void Core::Impl::On(Transfer& input) {
+  if (stopped_) return Complete(input.request, RaftErrc::NodeStopped);
+  if (failed_) return Complete(input.request, failure_);
+  if (AsLeader() == nullptr) return Complete(input.request, RaftErrc::NodeIsNotLeader);
+  StartTransfer(input);
+}
+
+void Core::Impl::StartTransfer(const Transfer& input) {
+  Leader& leader = *AsLeader();
+  if (leader.transfer || transfer_) return Complete(input.request, RaftErrc::ChangeInProgress);
+  if (input.target == options_.self) return Complete(input.request, std::nullopt);
+  const NodeId target = input.target ? input.target : MostAdvancedVoter(leader);
+  if (!target || !members_.active().IsVoter(target)) {
+    return Complete(input.request, RaftErrc::UnknownNode);
+  }
+  const Instant deadline = now_ + options_.election_timeout;
+  leader.transfer = LeaderTransfer{target, deadline, false};
+  transfer_ = PendingTransfer{input.request, target, deadline};
+}
+
+// Tells the target as soon as its log is complete; gives up after T.
+void Core::Impl::PursueTransfer(Leader& leader) {
+  if (!leader.transfer) return;
+  LeaderTransfer& transfer = *leader.transfer;
+  const Peer* peer = leader.Find(transfer.target);
+  const bool votes = peer != nullptr && members_.active().IsVoter(transfer.target);
+  if (!votes || now_ >= transfer.deadline) {
+    leader.transfer.reset();
+    if (transfer_) EndTransfer(votes ? RaftErrc::TransferTimeout : RaftErrc::UnknownNode);
+    return;
+  }
+  if (transfer.asked || peer->progress.match() != log_.last()) return;
+  transfer.asked = true;
+  Send(transfer.target, TransferRequest{});
+}
+
+// The voter that has most and lives; none when there is no other.
+NodeId Core::Impl::MostAdvancedVoter(const Leader& leader) const {
+  const Peer* best = nullptr;
+  for (const Peer& peer : leader.peers) {
+    if (!members_.active().IsVoter(peer.id)) continue;
+    if (now_ - peer.heard >= options_.election_timeout) continue;
+    if (best == nullptr || peer.progress.match() > best->progress.match()) best = &peer;
+  }
+  return best != nullptr ? best->id : NodeId();
+}
+
+void Core::Impl::On(StepDown& input) {
+  if (stopped_) return Complete(input.request, RaftErrc::NodeStopped);
+  if (AsLeader() == nullptr) {
+    return Complete(input.request, failed_ ? failure_ : RaftErrc::NodeIsNotLeader);
+  }
+  BecomeFollower(NodeId());
+  // The others get a full round before this node tries again.
+  DrawElectionDeadline(options_.election_timeout);
+  Complete(input.request, std::nullopt);
+}
+
+}  // namespace kommander::raft
