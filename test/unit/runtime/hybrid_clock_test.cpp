@@ -1,0 +1,54 @@
+// Stamps are unique and ordered, whatever the wall clock does.
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "runtime/hybrid_clock.hpp"
+
+using namespace kommander;
+using kommander::runtime::HybridClock;
+
+TEST_CASE("stamps follow the wall, and count within a millisecond") {
+  HybridClock clock(NodeId(3));
+  REQUIRE(clock.Draw(1000) == HlcTimestamp(1000, 0, NodeId(3)));
+  REQUIRE(clock.Draw(1000) == HlcTimestamp(1000, 1, NodeId(3)));
+  REQUIRE(clock.Draw(1001) == HlcTimestamp(1001, 0, NodeId(3)));
+}
+
+TEST_CASE("a wall clock that goes back does not take stamps with it") {
+  HybridClock clock(NodeId(1));
+  const auto before = clock.Draw(5000);
+  REQUIRE(clock.Draw(10) > before);
+}
+
+TEST_CASE("a merged stamp is behind every later one") {
+  HybridClock clock(NodeId(1));
+  clock.Merge(HlcTimestamp(9000, 17, NodeId(2)));
+  REQUIRE(clock.Draw(100) == HlcTimestamp(9000, 18, NodeId(1)));
+}
+
+TEST_CASE("a counter that overflows carries into the milliseconds") {
+  HybridClock clock(NodeId(1));
+  clock.Merge(HlcTimestamp(9000, (1u << 22) - 1, NodeId(2)));
+  REQUIRE(clock.Draw(100) == HlcTimestamp(9001, 0, NodeId(1)));
+}
+
+TEST_CASE("no stamp is handed out twice, from several threads") {
+  HybridClock clock(NodeId(1));
+  std::vector<std::vector<HlcTimestamp>> drawn(4);
+  std::vector<std::thread> threads;
+  for (auto& mine : drawn) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20000; ++i) mine.push_back(clock.Draw(1));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::vector<HlcTimestamp> all;
+  for (const auto& mine : drawn) {
+    REQUIRE(std::is_sorted(mine.begin(), mine.end()));
+    all.insert(all.end(), mine.begin(), mine.end());
+  }
+  std::sort(all.begin(), all.end());
+  REQUIRE(std::adjacent_find(all.begin(), all.end()) == all.end());
+}

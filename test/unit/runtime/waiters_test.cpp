@@ -1,0 +1,115 @@
+// Callers are numbered, found, and answered exactly once.
+#include <boost/asio/io_context.hpp>
+#include <map>
+
+#include "catch.hpp"
+#include "runtime/waiters.hpp"
+
+namespace asio = boost::asio;
+using namespace kommander;
+using namespace kommander::runtime;
+
+namespace {
+
+struct Fixture {
+  asio::io_context context;
+  Waiters waiters;
+  std::map<int, std::vector<error_code>> told;
+  std::map<int, LogIndex> index;
+
+  raft::RequestId Write(int name, Instant deadline = kNever) {
+    Waiter waiter;
+    waiter.kind = Waiter::Kind::kWrite;
+    waiter.deadline = deadline;
+    waiter.operation = detail::MakeOperation<ReplicateResult>(
+        [this, name](error_code error, const ReplicateResult& result) {
+          told[name].push_back(error);
+          index[name] = result.index;
+        },
+        context.get_executor(), {});
+    return waiters.Add(std::move(waiter));
+  }
+  raft::RequestId Leader(int name, Instant deadline = kNever) {
+    Waiter waiter;
+    waiter.kind = Waiter::Kind::kLeader;
+    waiter.deadline = deadline;
+    waiter.operation = detail::MakeOperation<NodeId>(
+        [this, name](error_code error, NodeId) { told[name].push_back(error); },
+        context.get_executor(), {});
+    return waiters.Add(std::move(waiter));
+  }
+  void Run() {
+    waiters.Flush();
+    context.restart();
+    context.poll();
+  }
+};
+
+Instant At(int milliseconds) { return Instant() + std::chrono::milliseconds(milliseconds); }
+
+}  // namespace
+
+TEST_CASE("a finished request is gone, and its number with it") {
+  Fixture f;
+  const raft::RequestId first = f.Write(1);
+  f.waiters.Find(first)->index = LogIndex(7);
+  f.waiters.FinishWrite(first, {}, NodeId());
+  const raft::RequestId second = f.Write(2);  // reuses the slot
+  REQUIRE(first != second);
+  REQUIRE(f.waiters.Find(first) == nullptr);
+  f.waiters.FinishWrite(first, RaftErrc::NodeStopped, NodeId());  // stale: nothing happens
+  f.Run();
+  REQUIRE(f.told[1] == std::vector<error_code>{{}});
+  REQUIRE(f.index[1] == LogIndex(7));
+  REQUIRE(f.told[2].empty());
+}
+
+TEST_CASE("waits for apply end in the order of their index") {
+  Fixture f;
+  const auto a = f.Write(1);
+  const auto b = f.Write(2);
+  const auto c = f.Write(3);
+  f.waiters.AwaitApply(b, LogIndex(20));
+  f.waiters.AwaitApply(a, LogIndex(10));
+  f.waiters.AwaitApply(c, LogIndex(30));
+  f.waiters.AdvanceApplied(LogIndex(20));
+  f.Run();
+  REQUIRE(f.told[1].size() == 1);
+  REQUIRE(f.told[2].size() == 1);
+  REQUIRE(f.told[3].empty());
+}
+
+TEST_CASE("deadlines end what waits outside of the core, and only that") {
+  Fixture f;
+  const auto applying = f.Write(1, At(10));
+  f.waiters.AwaitApply(applying, LogIndex(5));
+  const auto leader = f.Leader(2, At(20));
+  f.waiters.AwaitLeader(leader);
+  (void)f.Write(3, At(1));  // the core answers for this one
+  REQUIRE(f.waiters.NextDeadline() == At(10));
+  f.waiters.Expire(At(15));
+  f.Run();
+  REQUIRE(f.told[1] == std::vector<error_code>{RaftErrc::ProposalTimeout});
+  REQUIRE(f.told[2].empty());
+  REQUIRE(f.told[3].empty());
+  f.waiters.Expire(At(25));
+  f.Run();
+  REQUIRE(f.told[2] == std::vector<error_code>{RaftErrc::LeaderTimeout});
+  f.waiters.AdvanceApplied(LogIndex(5));  // the expired one is not answered again
+  f.waiters.AnnounceLeader(NodeId(1), NodeId(2));
+  f.Run();
+  REQUIRE(f.told[1].size() == 1);
+  REQUIRE(f.told[2].size() == 1);
+}
+
+TEST_CASE("the end answers everybody: writes as unknown, the rest as stopped") {
+  Fixture f;
+  (void)f.Write(1);
+  const auto leader = f.Leader(2);
+  f.waiters.AwaitLeader(leader);
+  f.waiters.FailAll(RaftErrc::NodeStopped);
+  f.Run();
+  REQUIRE(f.told[1] == std::vector<error_code>{RaftErrc::OutcomeUnknown});
+  REQUIRE(f.told[2] == std::vector<error_code>{RaftErrc::NodeStopped});
+  REQUIRE(f.waiters.size() == 0);
+}
