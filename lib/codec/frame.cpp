@@ -1,3 +1,4 @@
+// The header of a frame, written and judged.
 #include "codec/frame.hpp"
 
 #include "codec/crc32c.hpp"

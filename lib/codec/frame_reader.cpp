@@ -1,3 +1,4 @@
+// The receive buffer and its state: where bytes go, and when they are a frame.
 #include "codec/frame_reader.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Greetings and rejections as bytes, and the checks that need no memory.
 #include "codec/handshake.hpp"
 
 #include <algorithm>
