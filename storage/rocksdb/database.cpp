@@ -11,6 +11,7 @@
 #include <rocksdb/write_batch.h>
 
 #include "codec/wal_record.hpp"
+#include "rocksdb/batch_chain.hpp"
 #include "rocksdb/keys.hpp"
 #include "rocksdb/tuning.hpp"
 
@@ -100,8 +101,10 @@ error_code Database::Prepare(Contents& contents, std::string& detail) {
 }
 
 error_code Database::Look(Contents& contents, std::string& detail) {
+  BatchChain chain;
   rocksdb::DBOptions options = MakeReadOnlyOptions(options_);
   if (env_) options.env = env_.get();
+  options.wal_filter = &chain;
   const std::string path = directory_.PathOf(kDatabaseName);
   std::vector<std::string> names;
   rocksdb::Status status = rocksdb::DB::ListColumnFamilies(options, path, &names);
@@ -118,12 +121,12 @@ error_code Database::Look(Contents& contents, std::string& detail) {
     return Refuse(Classify(status), detail, directory_.path(), status.ToString());
   }
   handles.db.reset(db);
-  const error_code error = Inspect(handles, contents, detail);
+  const error_code error = Inspect(handles, chain, contents, detail);
   CloseHandles(handles);
   return error;
 }
 
-error_code Database::Inspect(const Handles& handles, Contents& contents,
+error_code Database::Inspect(const Handles& handles, const BatchChain& chain, Contents& contents,
                              std::string& detail) const {
   rocksdb::ColumnFamilyHandle* state = handles.families[1];
   std::string value;
@@ -145,8 +148,11 @@ error_code Database::Inspect(const Handles& handles, Contents& contents,
     contents.has_identity = status.ok();
     if (status.IsNotFound()) status = rocksdb::Status::OK();
   }
-  if (status.ok()) return {};
-  return Refuse(RaftErrc::WalCorrupted, detail, directory_.path(), status.ToString());
+  std::uint64_t number_in_files = 0;
+  if (status.ok()) status = FindNumberInFiles(*handles.db, state, number_in_files);
+  const std::string problem = status.ok() ? chain.Judge(number_in_files) : status.ToString();
+  if (problem.empty()) return {};
+  return Refuse(RaftErrc::WalCorrupted, detail, directory_.path(), problem);
 }
 
 error_code Database::CheckSynced(const Contents& contents, std::string& detail) {
@@ -189,9 +195,9 @@ error_code Database::OpenForWriting(const Contents& contents, std::string& detai
                   "opened with less than a look without writing had found");
   }
   rocksdb::WriteBatch batch;
-  batch.Put(state_, kFormatKey, FormatValue()).PermitUncheckedError();
   batch.Put(state_, kBatchNumberKey, AsSlice(codec::EncodeBatchNumberRecord(1)))
       .PermitUncheckedError();
+  batch.Put(state_, kFormatKey, FormatValue()).PermitUncheckedError();
   rocksdb::WriteOptions write;
   write.sync = true;
   status = db_->Write(write, &batch);
@@ -212,19 +218,22 @@ error_code Database::SyncAnew(std::string& detail) {
   return Refuse(RaftErrc::WalUnavailable, detail, directory_.path(), status.ToString());
 }
 
+void Database::Begin(rocksdb::WriteBatch& batch) const noexcept {
+  batch.Clear();
+  const codec::BatchNumberRecord number = codec::EncodeBatchNumberRecord(number_ + 1);
+  batch.Put(state_, kBatchNumberKey, AsSlice(number)).PermitUncheckedError();
+}
+
 error_code Database::Commit(rocksdb::WriteBatch& batch) noexcept {
   if (has_failed()) return RaftErrc::StorageFailed;
-  const std::uint64_t number = number_ + 1;
-  rocksdb::Status status =
-      batch.Put(state_, kBatchNumberKey, AsSlice(codec::EncodeBatchNumberRecord(number)));
   rocksdb::WriteOptions options;
   options.sync = true;
-  if (status.ok()) status = db_->Write(options, &batch);
-  if (!status.ok() || has_failed() || !synced_.Store(number)) {
+  const rocksdb::Status status = db_->Write(options, &batch);
+  if (!status.ok() || has_failed() || !synced_.Store(number_ + 1)) {
     failed_->store(true);
     return RaftErrc::StorageFailed;
   }
-  number_ = number;
+  ++number_;
   ++syncs_;
   return {};
 }

@@ -19,6 +19,8 @@
 
 namespace kommander::storage {
 
+class BatchChain;
+
 class Database {
  public:
   // `file_system` is for tests that inject faults; none: the system's own.
@@ -31,7 +33,9 @@ class Database {
   error_code Open(std::string& detail);
   void Close() noexcept;
 
-  // Writes and syncs the batch, with the next number in it. Any failure is for good.
+  // Empties the batch and puts its number in front; see BatchChain.
+  void Begin(rocksdb::WriteBatch& batch) const noexcept;
+  // Writes and syncs a batch that was begun here. Any failure is for good.
   error_code Commit(rocksdb::WriteBatch& batch) noexcept;
 
   [[nodiscard]] bool has_failed() const noexcept { return failed_->load(); }
@@ -59,7 +63,8 @@ class Database {
   error_code OpenLocked(std::string& detail);
   error_code Prepare(Contents& contents, std::string& detail);
   error_code Look(Contents& contents, std::string& detail);
-  error_code Inspect(const Handles& handles, Contents& contents, std::string& detail) const;
+  error_code Inspect(const Handles& handles, const BatchChain& chain, Contents& contents,
+                     std::string& detail) const;
   error_code CheckSynced(const Contents& contents, std::string& detail);
   error_code OpenForWriting(const Contents& contents, std::string& detail);
   error_code SyncAnew(std::string& detail);

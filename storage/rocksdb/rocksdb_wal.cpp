@@ -88,7 +88,7 @@ error_code RocksDbWal::Create(const StoreIdentity& identity) {
     return error;
   }
   if (present) return RaftErrc::WalForeign;
-  batch_.Clear();
+  database_.Begin(batch_);
   Check(
       batch_.Put(database_.state(), kIdentityKey, AsSlice(codec::EncodeIdentityRecord(identity))));
   return database_.Commit(batch_);
@@ -194,7 +194,7 @@ error_code RocksDbWal::LoadExtent(PartitionId partition, std::optional<LogExtent
 
 error_code RocksDbWal::Write(std::span<const WriteUnit* const> units) {
   if (database_.has_failed()) return RaftErrc::StorageFailed;
-  batch_.Clear();
+  database_.Begin(batch_);
   planned_.clear();
   for (const WriteUnit* unit : units) {
     if (const error_code error = AddUnit(*unit)) return error;
@@ -329,7 +329,7 @@ error_code RocksDbWal::ReadRun(PartitionId partition, LogIndex first, LogIndex l
 }
 
 error_code RocksDbWal::DeletePartition(PartitionId partition) {
-  batch_.Clear();
+  database_.Begin(batch_);
   Check(batch_.DeleteRange(database_.log(), EntryKey(partition, LogIndex()).slice(),
                            EntryKeyAfter(partition).slice()));
   for (const char tag : {StateKey::kBoundary, StateKey::kHardState, StateKey::kCommitHint}) {
@@ -351,7 +351,7 @@ error_code RocksDbWal::GetMetadata(std::string_view key, std::optional<Payload>&
 }
 
 error_code RocksDbWal::PutMetadata(std::string_view key, const Payload& value) {
-  batch_.Clear();
+  database_.Begin(batch_);
   const codec::RecordBytes record = codec::EncodeMetadataRecord(key, value.bytes());
   Check(batch_.Put(database_.state(), MetadataKey(key), AsSlice(record)));
   return Commit();
