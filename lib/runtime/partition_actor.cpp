@@ -72,7 +72,7 @@ PartitionActor::PartitionActor(std::shared_ptr<NodeServices> services, Partition
       core_(OptionsOf(*services_, partition), recovered, recovered.boundary.index,
             services_->clock->Now()),
       applied_(recovered.boundary.index) {
-  if (!may_vote) inputs_.emplace_back(raft::Enable{false});
+  inputs_.emplace_back(raft::Enable{may_vote});
   PublishState();
 }
 
