@@ -1,3 +1,5 @@
+// The threads of the fair I/O scheduler and the lock that they share; what is next is the matter of
+// WriteLanes and ReadLanes.
 #include "runtime/io_scheduler.hpp"
 
 #include <algorithm>

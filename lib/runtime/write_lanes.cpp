@@ -1,3 +1,4 @@
+// Which units go into the next write, and what a run of them becomes.
 #include "runtime/write_lanes.hpp"
 
 #include <algorithm>

@@ -110,6 +110,35 @@ void Produce(FairIoScheduler& scheduler, const std::shared_ptr<JudgingSink>& sin
 
 enum class Ending { kStop, kStopEarly, kFail, kAbort };
 
+void Judge(const JudgingSink& sink, const std::array<Accepted, kProducers>& accepted,
+           std::uint64_t tasks_ran, Ending ending) {
+  CHECK(sink.breaches() == 0);
+  std::uint64_t tasks = 0;
+  std::uint64_t units = 0;
+  for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
+    const Accepted& own = accepted[lane / kLanesPerProducer];
+    const JudgingSink::LaneState& state = sink.lane(lane);
+    units += own.units[lane];
+    if (ending == Ending::kAbort) {
+      REQUIRE(state.answered <= own.units[lane]);
+      REQUIRE(state.reads <= own.reads[lane]);
+      REQUIRE(state.lost_from == 0);
+      continue;
+    }
+    REQUIRE(state.reads == own.reads[lane]);
+    const bool lost = state.answered < own.units[lane];
+    REQUIRE(state.lost_from == (lost ? state.answered + 1 : 0));
+    if (ending != Ending::kFail) REQUIRE_FALSE(lost);
+  }
+  for (const Accepted& own : accepted) tasks += own.tasks;
+  CHECK(units > 0);
+  if (ending == Ending::kAbort) {
+    CHECK(tasks_ran <= tasks);
+  } else {
+    CHECK(tasks_ran == tasks);
+  }
+}
+
 void RunRound(std::uint64_t seed, Ending ending) {
   std::mt19937_64 random(seed);
   IoSchedulerOptions options;
@@ -158,34 +187,10 @@ void RunRound(std::uint64_t seed, Ending ending) {
     for (std::thread& producer : producers) producer.join();
   }
 
-  CHECK(sink->breaches() == 0);
   CHECK(wal->breach().empty());
   CHECK(wal->is_closed());
   CHECK(scheduler.Statistics().queued_write_bytes == 0);
-  std::uint64_t tasks = 0;
-  std::uint64_t units = 0;
-  for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
-    const Accepted& own = accepted[lane / kLanesPerProducer];
-    const JudgingSink::LaneState& state = sink->lane(lane);
-    units += own.units[lane];
-    if (ending == Ending::kAbort) {
-      REQUIRE(state.answered <= own.units[lane]);
-      REQUIRE(state.reads <= own.reads[lane]);
-      REQUIRE(state.lost_from == 0);
-      continue;
-    }
-    REQUIRE(state.reads == own.reads[lane]);
-    const bool lost = state.answered < own.units[lane];
-    REQUIRE(state.lost_from == (lost ? state.answered + 1 : 0));
-    if (ending != Ending::kFail) REQUIRE_FALSE(lost);
-  }
-  for (const Accepted& own : accepted) tasks += own.tasks;
-  CHECK(units > 0);
-  if (ending == Ending::kAbort) {
-    CHECK(tasks_ran <= tasks);
-  } else {
-    CHECK(tasks_ran == tasks);
-  }
+  Judge(*sink, accepted, tasks_ran, ending);
 }
 
 // A run of units that a store accepts: appends, truncations, terms, hints and removals.

@@ -113,6 +113,8 @@ TEST_CASE("A hot lane with big units leaves room in the batch", "[io_scheduler]"
   const auto batches = io.wal->batches();
   REQUIRE(batches.size() > 2);
   CHECK(batches[1].size() == 21);
+  CHECK(batches[1][0].partition == PartitionId(kHot));
+  CHECK(batches[1][0].bytes <= options.batch_lane_bytes_max);
   // Alone at last, the hot lane may fill whole batches.
   const std::size_t hot_bytes_max =
       std::max_element(batches.begin() + 2, batches.end(),
@@ -123,7 +125,25 @@ TEST_CASE("A hot lane with big units leaves room in the batch", "[io_scheduler]"
   CHECK(hot_bytes_max <= options.batch_bytes_max);
 }
 
+TEST_CASE("A hot lane with many small units leaves room in the batch", "[io_scheduler]") {
+  IoSchedulerOptions options = Wide();
+  options.batch_units_max = 100;
+  options.batch_lane_units_max = 10;
+  IoHarness io(options);
+  io.HoldWriter(99);
+  for (std::uint64_t u = 1; u <= 200; ++u) REQUIRE_FALSE(io.Write(MakeUnit(kHot, u)));
+  for (std::uint32_t p = 1; p <= 20; ++p) REQUIRE_FALSE(io.Write(MakeUnit(p, 1)));
+  io.wal->writes.Open();
+  io.StopAndWait();
+  const auto batches = io.wal->batches();
+  REQUIRE(batches.size() == 4);
+  CHECK(batches[1].size() == 21);
+  CHECK(batches[1][0].unit == UnitId(10));
+  CHECK(batches[2][0].unit == UnitId(110));  // alone: as much as a batch may carry
+}
+
 TEST_CASE("A batch keeps its bounds", "[io_scheduler]") {
+  const bool separate = GENERATE(true, false);
   IoSchedulerOptions options = Wide();
   options.batch_partitions_max = 7;
   options.batch_units_max = 10;
@@ -132,7 +152,7 @@ TEST_CASE("A batch keeps its bounds", "[io_scheduler]") {
   IoHarness io(options);
   io.HoldWriter(99);
   for (std::uint64_t u = 1; u <= 5; ++u) {
-    for (std::uint32_t p = 1; p <= 30; ++p) REQUIRE_FALSE(io.Write(MakeUnit(p, u)));
+    for (std::uint32_t p = 1; p <= 30; ++p) REQUIRE_FALSE(io.Write(MakeUnit(p, u, separate)));
   }
   WriteUnit big = MakeUnit(31, 1);
   big.entries.emplace_back(Term(1), LogIndex(1), EntryKind::kNoop, Ticket(),
