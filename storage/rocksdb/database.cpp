@@ -13,6 +13,7 @@
 #include "codec/wal_record.hpp"
 #include "rocksdb/batch_chain.hpp"
 #include "rocksdb/keys.hpp"
+#include "rocksdb/log_file_system.hpp"
 #include "rocksdb/tuning.hpp"
 
 namespace kommander::storage {
@@ -54,10 +55,11 @@ RaftErrc Classify(const rocksdb::Status& status) {
 Database::Database(const RocksDbWalOptions& options,
                    std::shared_ptr<rocksdb::FileSystem> file_system)
     : options_(options),
-      file_system_(std::move(file_system)),
+      file_system_(std::make_shared<LogFileSystem>(file_system ? std::move(file_system)
+                                                               : rocksdb::FileSystem::Default())),
+      env_(rocksdb::NewCompositeEnv(file_system_)),
       statistics_(rocksdb::CreateDBStatistics()) {
   statistics_->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
-  if (file_system_) env_ = rocksdb::NewCompositeEnv(file_system_);
 }
 
 Database::~Database() { Close(); }
@@ -103,7 +105,7 @@ error_code Database::Prepare(Contents& contents, std::string& detail) {
 error_code Database::Look(Contents& contents, std::string& detail) {
   BatchChain chain;
   rocksdb::DBOptions options = MakeReadOnlyOptions(options_);
-  if (env_) options.env = env_.get();
+  options.env = env_.get();
   options.wal_filter = &chain;
   const std::string path = directory_.PathOf(kDatabaseName);
   std::vector<std::string> names;
@@ -171,7 +173,7 @@ error_code Database::CheckSynced(const Contents& contents, std::string& detail) 
 
 error_code Database::OpenForWriting(const Contents& contents, std::string& detail) {
   rocksdb::DBOptions options = MakeDatabaseOptions(options_, failed_);
-  if (env_) options.env = env_.get();
+  options.env = env_.get();
   options.statistics = statistics_;
   options.create_if_missing = contents.number == 0;
   options.create_missing_column_families = contents.number == 0;

@@ -73,7 +73,7 @@ class Database {
 
   RocksDbWalOptions options_;
   std::shared_ptr<rocksdb::FileSystem> file_system_;
-  std::unique_ptr<rocksdb::Env> env_;  // over file_system_; none: the default
+  std::unique_ptr<rocksdb::Env> env_;  // over file_system_
   std::shared_ptr<std::atomic<bool>> failed_ = std::make_shared<std::atomic<bool>>(false);
   StoreDirectory directory_;
   SyncedFile synced_;
