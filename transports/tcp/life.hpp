@@ -1,0 +1,36 @@
+// Knows when the last object of a transport that holds the executor is gone. Every such object
+// keeps a share of it as its first member, so that it is let go of last.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/post.hpp>
+
+namespace kommander::tcp {
+
+class Life {
+ public:
+  explicit Life(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  ~Life() {
+    for (auto& done : ended_) boost::asio::post(executor_, std::move(done));
+  }
+  Life(const Life&) = delete;
+  Life& operator=(const Life&) = delete;
+
+  // `done` is posted when this ends.
+  void OnEnd(std::function<void()> done) {
+    const std::lock_guard lock(mutex_);
+    ended_.push_back(std::move(done));
+  }
+
+ private:
+  boost::asio::any_io_executor executor_;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> ended_;
+};
+
+}  // namespace kommander::tcp
