@@ -1,6 +1,7 @@
 # The steps of tools/check, in order, for each of its three forms.
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support.build import Build  # noqa: E402
-from support.steps import Report, jobs_default  # noqa: E402
+from support.steps import Report, jobs_default, say  # noqa: E402
 
 CLANG_FORMAT_MAJOR = 14  # another version formats differently
 SEEDS, VIRTUAL_SECONDS = '1..100', '120'
@@ -40,7 +41,13 @@ def check_format(report):
     if f'version {CLANG_FORMAT_MAJOR}.' not in version:
         report.skip('format', f'clang-format {CLANG_FORMAT_MAJOR} is not installed')
         return
-    report.step('format', [tool, '--dry-run', '-Werror', *sources(*CPP_FOLDERS)])
+    command = [tool, '--dry-run', '-Werror', *sources(*CPP_FOLDERS)]
+    succeeded, log = report.run('format', command, quiet=True)
+    with open(log) as stream:
+        files = sorted(set(re.findall(r'^(\S+?):\d+:\d+: error:', stream.read(), re.MULTILINE)))
+    for path in files:
+        say(f'    | {path}: tools/check --fix would change it')
+    report.count(int(succeeded), [] if succeeded else [' '.join(files) or log], 'format')
 
 
 def fix_format():
@@ -52,6 +59,7 @@ def check_style(report):
     check_format(report)
     report.step('tidy', ['python3', '-B', 'tools/tidy'])
     report.step('tidy self-test', ['python3', '-B', 'tools/tidy', '--self-test'])
+    report.step('tools', ['python3', '-B', 'test/tools/support_test.py'])
 
 
 def changed_files():
