@@ -84,7 +84,8 @@ def check_clang_tidy(report, build, everything):
     wanted |= changed_files() & ours
     # One process per core: xargs keeps them busy and fails when any of them fails.
     command = ['xargs', '-a', report.log_path('clang-tidy files'), '-n', '4', '-P', str(build.jobs),
-               tool, '-p', build.folder, '--quiet']
+               tool, '-p', build.folder, '--quiet',
+               '--extra-arg=-Wno-unknown-warning-option']  # g++'s options are not clang's
     with open(report.log_path('clang-tidy files'), 'w') as stream:
         stream.write('\n'.join(sorted(wanted)) + '\n')
     report.step('clang-tidy', command)
