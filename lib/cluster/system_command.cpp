@@ -148,12 +148,9 @@ std::optional<SystemCommand> DecodeSystemCommand(ByteSpan bytes) {
   codec::ByteReader reader(bytes);
   if (reader.Get<std::uint8_t>() != kVersion) return std::nullopt;
   switch (reader.Get<std::uint8_t>()) {
-    case kInitialise:
-      return GetInitialise(reader);
-    case kPin:
-      return GetPin(reader);
-    default:
-      return std::nullopt;
+    case kInitialise: return GetInitialise(reader);
+    case kPin: return GetPin(reader);
+    default: return std::nullopt;
   }
 }
 

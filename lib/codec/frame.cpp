@@ -16,17 +16,12 @@ std::size_t PayloadBytesMax(FrameKind kind) noexcept {
   switch (kind) {
     case FrameKind::kHello:
     case FrameKind::kHelloAck:
-    case FrameKind::kReject:
-      return kHandshakeBytesMax;
+    case FrameKind::kReject: return kHandshakeBytesMax;
     case FrameKind::kPing:
-    case FrameKind::kPong:
-      return 0;
-    case FrameKind::kVotes:
-      return kVotesBytesMax;
-    case FrameKind::kBeats:
-      return kBeatsBytesMax;
-    case FrameKind::kAppends:
-      return kAppendsBytesMax;
+    case FrameKind::kPong: return 0;
+    case FrameKind::kVotes: return kVotesBytesMax;
+    case FrameKind::kBeats: return kBeatsBytesMax;
+    case FrameKind::kAppends: return kAppendsBytesMax;
   }
   return kUnknownBytesMax;
 }

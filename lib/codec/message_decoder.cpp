@@ -107,9 +107,7 @@ bool GetBody(MessageType type, std::uint8_t flags, ByteReader& reader, ReceiveBu
       m.index = GetIndex(reader);
       break;
     }
-    case MessageType::kTransferRequest:
-      body.emplace<TransferRequest>();
-      break;
+    case MessageType::kTransferRequest: body.emplace<TransferRequest>(); break;
   }
   return reader.ok();
 }

@@ -93,10 +93,8 @@ class RaftNode final : public TransportHost,
   // Runs a member function on the strand, keeping the node alive until then.
   template <class Function>
   void Post(Function function) {
-    boost::asio::post(strand_,
-                      [self = shared_from_this(), function = std::move(function)]() mutable {
-                        function(*self);
-                      });
+    boost::asio::post(strand_, [self = shared_from_this(),
+                                function = std::move(function)]() mutable { function(*self); });
   }
 
   // raft_node.cpp

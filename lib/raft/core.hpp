@@ -63,9 +63,9 @@ struct CoreStatus {
 
 class Core {
  public:
-  // `recovered` is the disk's word, all of it synced. `recovered.boundary` must be set. The hand-off
-  // begins right after the boundary, so that ledger and digest can be rebuilt; entries up to
-  // max(boundary, applied_from) are handed off as kSilent, delivery begins after it. A new core
+  // `recovered` is the disk's word, all of it synced. `recovered.boundary` must be set. The
+  // hand-off begins right after the boundary, so that ledger and digest can be rebuilt; entries up
+  // to max(boundary, applied_from) are handed off as kSilent, delivery begins after it. A new core
   // neither votes nor campaigns before its first Enable input.
   Core(CoreOptions options, RecoveredPartition recovered, LogIndex applied_from, Instant now);
   ~Core();

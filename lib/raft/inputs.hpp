@@ -88,9 +88,9 @@ struct SnapshotSent {
   LogIndex index;
   bool success = false;
 };
-// A complete, verified snapshot of the leader of `term` is staged on this node's disk. When the core
-// takes it, this step's unit carries its boundary with drop_log, and the hand-off continues after
-// it; otherwise the log here already holds or passed its index and the file is not needed.
+// A complete, verified snapshot of the leader of `term` is staged on this node's disk. When the
+// core takes it, this step's unit carries its boundary with drop_log, and the hand-off continues
+// after it; otherwise the log here already holds or passed its index and the file is not needed.
 struct SnapshotStaged {
   NodeId from;
   Term term;

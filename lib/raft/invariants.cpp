@@ -64,15 +64,9 @@ std::vector<std::string> Core::Impl::DescribePeers() const {
     const Progress& progress = peer.progress;
     std::string line = std::to_string(peer.id.value());
     switch (progress.state()) {
-      case Progress::State::kProbe:
-        line += " probe";
-        break;
-      case Progress::State::kReplicate:
-        line += " replicate";
-        break;
-      case Progress::State::kSnapshot:
-        line += " snapshot";
-        break;
+      case Progress::State::kProbe: line += " probe"; break;
+      case Progress::State::kReplicate: line += " replicate"; break;
+      case Progress::State::kSnapshot: line += " snapshot"; break;
     }
     line += " match=" + std::to_string(progress.match().value());
     line += " next=" + std::to_string(progress.next().value());

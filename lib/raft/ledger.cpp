@@ -10,11 +10,9 @@ constexpr std::byte kVersion{1};
 
 Verdict Ledger::Step(const Entry& entry) {
   switch (entry.kind) {
-    case EntryKind::kApplication:
-      return Verdict::kDeliver;
+    case EntryKind::kApplication: return Verdict::kDeliver;
     case EntryKind::kNoop:
-    case EntryKind::kConfiguration:
-      return Verdict::kSilent;
+    case EntryKind::kConfiguration: return Verdict::kSilent;
   }
   return Verdict::kSilent;
 }

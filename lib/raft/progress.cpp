@@ -7,12 +7,10 @@ namespace kommander::raft {
 
 bool Progress::MaySend(const Window& window) const noexcept {
   switch (state_) {
-    case State::kProbe:
-      return !probing_;
+    case State::kProbe: return !probing_;
     case State::kReplicate:
       return inflight_.size() < window.messages_max && inflight_bytes_ < window.bytes_max;
-    case State::kSnapshot:
-      return false;
+    case State::kSnapshot: return false;
   }
   return false;
 }
@@ -85,8 +83,7 @@ bool Progress::Rejected(LogIndex rejected, LogIndex guess, Moment now) {
       if (rejected >= next_) return false;
       BecomeProbe(match_.Next(), now);
       return true;
-    case State::kSnapshot:
-      return false;
+    case State::kSnapshot: return false;
   }
   return false;
 }
@@ -104,8 +101,7 @@ bool Progress::HeartbeatAnswered(std::uint64_t round, Duration patience, Moment 
       if (inflight_.empty()) return false;
       BecomeProbe(match_.Next(), now);
       return true;
-    case State::kSnapshot:
-      return false;
+    case State::kSnapshot: return false;
   }
   return false;
 }

@@ -5,16 +5,11 @@ namespace kommander::raft {
 
 std::string_view ToString(RoleKind role) noexcept {
   switch (role) {
-    case RoleKind::kFollower:
-      return "follower";
-    case RoleKind::kPreCandidate:
-      return "pre-candidate";
-    case RoleKind::kCandidate:
-      return "candidate";
-    case RoleKind::kLeader:
-      return "leader";
-    case RoleKind::kLearner:
-      return "learner";
+    case RoleKind::kFollower: return "follower";
+    case RoleKind::kPreCandidate: return "pre-candidate";
+    case RoleKind::kCandidate: return "candidate";
+    case RoleKind::kLeader: return "leader";
+    case RoleKind::kLearner: return "learner";
   }
   return "unknown";
 }

@@ -143,12 +143,14 @@ Process::Process(World& world, std::string name) : record_(&world.AddRecord(std:
 }
 
 Process::~Process() {
-  // Services first, while the context still answers to its name: strands drop what they hold.
+  // As an io_context does it: strands drop what they hold, then the queue what it holds, and only
+  // then the services go, because a queued function may own a strand of this context.
   ProcessRecord& record = *record_;
   shutdown();
+  record.world.DropTasksOf(record);
   destroy();
   record.context = nullptr;
-  record.world.DropTasksOf(record);
+  record.world.DropTasksOf(record);  // what the services left behind
 }
 
 }  // namespace kommander::sim

@@ -31,6 +31,14 @@ def count_cases(output, succeeded):
     return passed, failed if succeeded else max(failed, 1)
 
 
+def telling_lines(lines, count=40):
+    """The end of a failed program's output, or where its sanitizer begins to speak."""
+    for number, line in enumerate(lines):
+        if re.search(r'ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:', line):
+            return lines[number:number + count]
+    return lines[-count:]
+
+
 class Build:
     def __init__(self, report, name, options, jobs, environment=None):
         self.report = report
@@ -112,6 +120,6 @@ class Build:
             self.report.count(passed, [name] * failed, label)
             if not good or failed:
                 say(f"    {name}: {result['result']}")
-                lines = (output + (result.get('stderr') or '')).splitlines()[-40:]
-                say('\n'.join('    | ' + line for line in lines))
+                lines = (output + (result.get('stderr') or '')).splitlines()
+                say('\n'.join('    | ' + line for line in telling_lines(lines)))
         say(f'    {label}: {len(results)} programs, {self.report.passed - before} cases passed')

@@ -232,15 +232,9 @@ TEST_CASE("frame reader: damaged streams never do harm") {
     for (auto left = 1 + source.random()() % 4; left != 0; --left) {
       const std::size_t at = source.random()() % bytes.size();
       switch (source.random()() % 3) {
-        case 0:
-          bytes[at] = static_cast<char>(source.random()());
-          break;
-        case 1:
-          bytes.erase(at, 1 + source.random()() % 40);
-          break;
-        default:
-          bytes.insert(at, 1 + source.random()() % 40, '\xff');
-          break;
+        case 0: bytes[at] = static_cast<char>(source.random()()); break;
+        case 1: bytes.erase(at, 1 + source.random()() % 40); break;
+        default: bytes.insert(at, 1 + source.random()() % 40, '\xff'); break;
       }
       if (bytes.empty()) break;
     }

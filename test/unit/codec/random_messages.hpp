@@ -47,8 +47,7 @@ class MessageSource {
         m.granted = Coin();
         return m;
       }
-      case 2:
-        return Append(body_bytes_max);
+      case 2: return Append(body_bytes_max);
       case 3: {
         AppendReply m;
         m.accepted = Coin();
@@ -82,8 +81,7 @@ class MessageSource {
         m.index = Index();
         return m;
       }
-      default:
-        return TransferRequest();
+      default: return TransferRequest();
     }
   }
   AppendRequest Append(std::size_t body_bytes_max) {

@@ -1,13 +1,15 @@
 // Answers reach callers posted, in order, past a handler that throws.
-#include <boost/asio/bind_executor.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/strand.hpp>
+#include "runtime/completions.hpp"
+
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+
 #include "catch.hpp"
-#include "runtime/completions.hpp"
 
 namespace asio = boost::asio;
 using kommander::error_code;
@@ -37,16 +39,12 @@ TEST_CASE("one runner per distinct executor") {
   Completions completions;
   for (int i = 0; i < 4; ++i) {
     completions.Add(MakeOperation<int>(
-        asio::bind_executor(first,
-                            [&](error_code, int) {
-                              on_first += first.running_in_this_thread() ? 1 : 0;
-                            }),
+        asio::bind_executor(
+            first, [&](error_code, int) { on_first += first.running_in_this_thread() ? 1 : 0; }),
         context.get_executor(), {}));
     completions.Add(MakeOperation<int>(
-        asio::bind_executor(second,
-                            [&](error_code, int) {
-                              on_second += second.running_in_this_thread() ? 1 : 0;
-                            }),
+        asio::bind_executor(
+            second, [&](error_code, int) { on_second += second.running_in_this_thread() ? 1 : 0; }),
         context.get_executor(), {}));
   }
   completions.Flush();

@@ -1,10 +1,11 @@
 // The gate: none in after it is closed, and those inside are waited for, oneself excepted.
+#include "runtime/handler_gate.hpp"
+
 #include <atomic>
 #include <latch>
 #include <thread>
 
 #include "catch.hpp"
-#include "runtime/handler_gate.hpp"
 
 using kommander::runtime::HandlerGate;
 

@@ -1,10 +1,11 @@
 // Stamps are unique and ordered, whatever the wall clock does.
+#include "runtime/hybrid_clock.hpp"
+
 #include <algorithm>
 #include <thread>
 #include <vector>
 
 #include "catch.hpp"
-#include "runtime/hybrid_clock.hpp"
 
 using namespace kommander;
 using kommander::runtime::HybridClock;

@@ -1,13 +1,15 @@
 // The mailbox: bounds, order of lanes, one wake-up, closing.
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <thread>
+#include "runtime/mailbox.hpp"
+
 #include <functional>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+
 #include "catch.hpp"
-#include "runtime/mailbox.hpp"
 
 using kommander::runtime::Mailbox;
 using kommander::runtime::MailboxLimits;

@@ -1,9 +1,10 @@
 // A view is read whole: never half of one publication and half of another.
+#include "runtime/partition_view.hpp"
+
 #include <atomic>
 #include <thread>
 
 #include "catch.hpp"
-#include "runtime/partition_view.hpp"
 
 using namespace kommander;
 using namespace kommander::runtime;

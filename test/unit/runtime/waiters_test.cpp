@@ -1,9 +1,11 @@
 // Callers are numbered, found, and answered exactly once.
-#include <boost/asio/io_context.hpp>
+#include "runtime/waiters.hpp"
+
 #include <map>
 
+#include <boost/asio/io_context.hpp>
+
 #include "catch.hpp"
-#include "runtime/waiters.hpp"
 
 namespace asio = boost::asio;
 using namespace kommander;
