@@ -3,6 +3,7 @@
 #include "runtime/io_scheduler.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -101,6 +102,10 @@ class FairIoScheduler::Impl {
   void LookAtDisk(Lock& lock);
   void EndThread() noexcept;
   void DropQueued() noexcept;
+  void PublishQueued() noexcept {
+    queued_units_.store(write_lanes_.units(), std::memory_order_relaxed);
+    queued_bytes_.store(write_lanes_.bytes(), std::memory_order_relaxed);
+  }
 
   const IoSchedulerOptions options_;
   mutable std::mutex mutex_;
@@ -114,6 +119,8 @@ class FairIoScheduler::Impl {
   bool look_wanted_ = false;
   std::shared_ptr<Wal> wal_;
   WriteLanes write_lanes_;
+  std::atomic<std::size_t> queued_units_{0};  // of write_lanes_, readable without the lock
+  std::atomic<std::size_t> queued_bytes_{0};
   ReadLanes read_lanes_;
   std::deque<Task> tasks_;
   IoStatistics statistics_;
@@ -168,6 +175,7 @@ error_code FairIoScheduler::Impl::SubmitWrite(WriteUnit&& unit, bool reserved,
   if (failed_) return RaftErrc::StorageFailed;
   const error_code error = Counted(write_lanes_.Push(std::move(unit), reserved, std::move(sink)));
   if (error) return error;
+  PublishQueued();
   const bool end_linger = is_lingering_ && write_lanes_.IsBatchFull();
   const bool wake = writer_.Call();
   lock.unlock();
@@ -202,6 +210,13 @@ error_code FairIoScheduler::Impl::SubmitTask(Task&& task) {
 }
 
 bool FairIoScheduler::Impl::IsSaturated(PartitionId partition) const {
+  // Asked for every proposal: while all lanes together are below the caps of one, no need to look.
+  if (queued_units_.load(std::memory_order_relaxed) <
+          std::min(options_.lane_units_max, options_.units_max) &&
+      queued_bytes_.load(std::memory_order_relaxed) <
+          std::min(options_.lane_bytes_max, options_.bytes_max)) {
+    return false;
+  }
   const Lock lock(mutex_);
   return write_lanes_.IsSaturated(partition);
 }
@@ -265,6 +280,7 @@ void FairIoScheduler::Impl::Abort() noexcept {
 void FairIoScheduler::Impl::DropQueued() noexcept {
   Lock lock(mutex_);
   const OwningQueue<WriteNode> writes = write_lanes_.DropAll();
+  PublishQueued();
   const OwningQueue<ReadNode> reads = read_lanes_.DropAll();
   const std::deque<Task> tasks = std::move(tasks_);
   tasks_.clear();
@@ -331,6 +347,7 @@ void FairIoScheduler::Impl::RunBatch(Lock& lock) {
   } else {
     write_lanes_.Complete(batch_);
   }
+  PublishQueued();
   lock.unlock();
   batch_.Answer(error);
   disk_.Look(*wal_, bytes);
