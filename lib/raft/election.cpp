@@ -122,8 +122,10 @@ void Core::Impl::DrawElectionDeadline(Duration extra) {
 
 bool Core::Impl::MayVote() const noexcept { return enabled_ && !failed_; }
 
+// A node that its newest configuration leaves out is still needed until that one is committed: it
+// may be the only one with a log that the others' votes go to (thesis 4.2.2).
 bool Core::Impl::MayCampaign() const noexcept {
-  return MayVote() && !IsStalled() && members_.active().IsVoter(options_.self);
+  return MayVote() && !IsStalled() && members_.MayLead(options_.self, committed_);
 }
 
 // Whether this node has reason to believe that a leader lives.

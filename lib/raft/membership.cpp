@@ -95,6 +95,14 @@ const Configuration& ConfigurationHistory::At(LogIndex index) const noexcept {
   return all_.front().configuration;
 }
 
+bool ConfigurationHistory::MayLead(NodeId node, LogIndex committed) const noexcept {
+  for (std::size_t i = all_.size(); i > 0; --i) {
+    if (all_[i - 1].configuration.IsVoter(node)) return true;
+    if (all_[i - 1].index <= committed) return false;
+  }
+  return false;
+}
+
 LogIndex ConfigurationHistory::IndexAt(LogIndex index) const noexcept {
   for (std::size_t i = all_.size() - 1; i > 0; --i) {
     if (all_[i].index <= index) return all_[i].index;

@@ -36,6 +36,8 @@ class ConfigurationHistory {
   [[nodiscard]] LogIndex active_index() const noexcept { return all_.back().index; }
   // In force at `index`.
   [[nodiscard]] const Configuration& At(LogIndex index) const noexcept;
+  // Whether `node` votes in the configuration in force at `committed` or in a later one.
+  [[nodiscard]] bool MayLead(NodeId node, LogIndex committed) const noexcept;
   // The index of the entry that At speaks of.
   [[nodiscard]] LogIndex IndexAt(LogIndex index) const noexcept;
 

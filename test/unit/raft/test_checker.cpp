@@ -131,4 +131,12 @@ void Checker::OnSuccess(const std::map<NodeId, std::unique_ptr<TestNode>>& nodes
   highest_answered_ = std::max(highest_answered_, completion.index);
 }
 
+// Reads see everything that was answered, to a writer or to a reader, before they were asked.
+void Checker::OnRead(TestNode& node, const Completion& completion) {
+  const auto floor = node.read_floors.find(completion.request.value());
+  if (floor == node.read_floors.end()) return;
+  KOMMANDER_ASSERT(completion.index >= floor->second, "a read sees what was answered before it");
+  highest_answered_ = std::max(highest_answered_, completion.index);
+}
+
 }  // namespace kommander::raft::test

@@ -41,6 +41,7 @@ void TestCluster::Crash(NodeId id, std::size_t survivors) {
   node.core.reset();
   node.disk.Crash(survivors);
   node.waiting.clear();
+  node.read_floors.clear();
 }
 
 void TestCluster::Step(std::uint32_t id, Input input) {
@@ -67,6 +68,8 @@ void TestCluster::Take(TestNode& node, Effects& effects) {
     node.completions[request] = completion;
     const bool write = !completion.error && !completion.withdrawn && completion.term;
     if (options_.check && write) checker_.OnSuccess(nodes_, node, completion);
+    if (!completion.error && !completion.withdrawn) checker_.OnRead(node, completion);
+    node.read_floors.erase(request);
   }
   for (Message& message : effects.messages) {
     if (std::holds_alternative<AppendRequest>(message.body)) ++sent_appends;
@@ -99,6 +102,9 @@ std::uint64_t TestCluster::Request(std::uint32_t id, Input input) {
       },
       input);
   node(id).waiting.insert(number);
+  if (std::holds_alternative<raft::Read>(input)) {
+    node(id).read_floors[number] = checker_.highest_answered();
+  }
   Step(id, std::move(input));
   return number;
 }

@@ -33,6 +33,7 @@ struct TestNode {
   std::vector<NodeId> snapshots;                    // peers that need one
   std::map<std::uint64_t, Completion> completions;  // by request
   std::set<std::uint64_t> waiting;                  // requests not answered yet
+  std::map<std::uint64_t, LogIndex> read_floors;    // what a read asked then must see
 };
 
 // Facts about all nodes and all lives, held against every step.
@@ -42,8 +43,9 @@ class Checker {
   void OnSuccess(const std::map<NodeId, std::unique_ptr<TestNode>>& nodes, TestNode& node,
                  const Completion& completion);
   [[nodiscard]] LogIndex highest_commit() const { return highest_commit_; }
-  [[nodiscard]] LogIndex highest_answered() const { return highest_answered_; }
   // The lowest index that a read submitted now may be answered with.
+  [[nodiscard]] LogIndex highest_answered() const { return highest_answered_; }
+  void OnRead(TestNode& node, const Completion& completion);
   [[nodiscard]] std::uint64_t checks() const { return checks_; }
 
  private:
