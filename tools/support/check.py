@@ -3,6 +3,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -65,6 +66,8 @@ def check_style(report):
 def changed_files():
     """What the work tree, and its branch beyond the upstream, changed. Empty without git."""
     changed = set()
+    if not shutil.which('git'):
+        return changed
     for against in ('HEAD', '@{upstream}'):
         listed = subprocess.run(['git', 'diff', '--name-only', '--diff-filter=d', against, '--'],
                                 capture_output=True, text=True, check=False)
@@ -151,6 +154,8 @@ def main():
     arguments = parser.parse_args()
     if arguments.fix:
         return fix_format()
+    # An ended check ends what it started: `Report.run` stops its child on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report = Report('build/logs')
     check_style(report)
     release(report, arguments)
@@ -163,4 +168,7 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
