@@ -1,0 +1,266 @@
+// Who may be part of a cluster: a node is its id and the incarnation of its disk, and each way of
+// being somebody else is refused with its own error, while the others go on.
+#include <algorithm>
+
+#include <kommander/steady_clock.hpp>
+
+#include "catch.hpp"
+#include "support/test_cluster.hpp"
+#include "support/world.hpp"
+
+namespace kommander::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Three {
+  Three() : cluster(world.executor(), 3) {}
+  void Start() {
+    cluster.CreateAll();
+    cluster.JoinAll();
+    cluster.Write(1, "before");
+  }
+  error_code Join(std::uint32_t id) {
+    Answer<> join;
+    cluster.raft(id).JoinCluster(join.Token());
+    return join.Wait();
+  }
+  // The other two take writes as if nothing had been.
+  void CheckOthersGoOn(const std::string& text) {
+    cluster.Write(1, text);
+    cluster.journal(1).WaitForText(1, text);
+    cluster.journal(2).WaitForText(1, text);
+  }
+  // Nobody but nodes 1 and 2 counts: the intruder never hears a word of the partition.
+  void Finish() {
+    cluster.StopAll();
+    CHECK_FALSE(cluster.AnythingMisplaced());
+    world.Finish();
+  }
+  World world{World::Kind::kFourThreads};
+  TestCluster cluster;
+};
+
+TEST_CASE("a wiped disk does not come back under its old id") {
+  Three three;
+  three.Start();
+  auto& cluster = three.cluster;
+  cluster.Stop(3);
+  cluster.node(3).Destroy();
+  three.CheckOthersGoOn("two of three");
+  cluster.wal(3) = std::make_shared<MemoryWal>();
+  cluster.Create(3);
+  CHECK(three.Join(3) == RaftErrc::IdentityReplaced);
+  CHECK_FALSE(cluster.raft(3).IsInitialized());
+  CHECK_FALSE(cluster.raft(3).JoinDetail().empty());
+  three.CheckOthersGoOn("still two of three");
+  CHECK(cluster.journal(3).Delivered(1).empty());
+  CHECK(cluster.raft(3).Status(kSystemPartition).term == Term());
+  three.Finish();
+}
+
+TEST_CASE("a node that kept its disk comes back, wherever the others were restarted") {
+  Three three;
+  three.Start();
+  auto& cluster = three.cluster;
+  cluster.StopAll();
+  cluster.CreateAll();
+  cluster.JoinAll();
+  three.CheckOthersGoOn("after");
+  cluster.journal(3).WaitForText(1, "after");
+  three.Finish();
+}
+
+TEST_CASE("a node of another cluster is refused") {
+  Three three;
+  auto& cluster = three.cluster;
+  cluster.Create(1);
+  cluster.Create(2);
+  auto configuration = cluster.ConfigurationOf(3);
+  configuration.ClusterId("another").JoinTimeout(std::chrono::seconds(30));
+  cluster.Create(configuration, cluster.wal(3));
+  Answer<> first;
+  Answer<> second;
+  cluster.raft(1).JoinCluster(first.Token());
+  cluster.raft(2).JoinCluster(second.Token());
+  CHECK(three.Join(3) == RaftErrc::ClusterIdMismatch);
+  first.Get();
+  second.Get();
+  three.CheckOthersGoOn("ours");
+  CHECK(cluster.raft(3).Status(kSystemPartition).term == Term());
+  three.Finish();
+}
+
+TEST_CASE("a node that was started with other initial members is refused") {
+  Three three;
+  auto& cluster = three.cluster;
+  const bool others_are_a_cluster = GENERATE(false, true);
+  INFO("the others are a cluster already: " << others_are_a_cluster);
+  cluster.Create(1);
+  cluster.Create(2);
+  Answer<> first;
+  Answer<> second;
+  cluster.raft(1).JoinCluster(first.Token());
+  cluster.raft(2).JoinCluster(second.Token());
+  if (others_are_a_cluster) {
+    first.Get();
+    second.Get();
+  }
+  auto configuration = cluster.ConfigurationOf(3);
+  auto members = configuration.initial_members();
+  members.emplace_back(NodeId(4), Endpoint("node", 4));
+  configuration.InitialMembers(members).JoinTimeout(std::chrono::seconds(30));
+  cluster.Create(configuration, cluster.wal(3));
+  CHECK(three.Join(3) == RaftErrc::BootstrapMismatch);
+  first.Get();
+  second.Get();
+  three.CheckOthersGoOn("ours");
+  three.Finish();
+}
+
+TEST_CASE("a second process under the id of a running node is refused, the first stays") {
+  Three three;
+  three.Start();
+  auto& cluster = three.cluster;
+  auto configuration = cluster.ConfigurationOf(3);
+  configuration.Listen(Endpoint("elsewhere", 3)).JoinTimeout(std::chrono::seconds(30));
+  auto impostor_journal = std::make_shared<Journal>();
+  TestNode impostor(three.world.executor(), configuration, std::make_shared<MemoryWal>(),
+                    cluster.network().CreateTransport(MakeSteadyClock()), impostor_journal, {});
+  Answer<> join;
+  impostor->JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::DuplicateNodeId);
+  cluster.Write(1, "with the first");
+  cluster.journal(3).WaitForText(1, "with the first");
+  CHECK(impostor_journal->Delivered(1).empty());
+  Answer<> stop;
+  impostor->Stop(stop.Token());
+  stop.Get();
+  three.Finish();
+}
+
+TEST_CASE("two transports at one address") {
+  Three three;
+  three.Start();
+  auto& cluster = three.cluster;
+  TestNode second(three.world.executor(), cluster.ConfigurationOf(3), std::make_shared<MemoryWal>(),
+                  cluster.network().CreateTransport(MakeSteadyClock()), std::make_shared<Journal>(),
+                  {});
+  Answer<> join;
+  second->JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::AddressInUse);
+  CHECK_FALSE(second->JoinDetail().empty());
+  Answer<> stop;
+  second->Stop(stop.Token());
+  stop.Get();
+  three.CheckOthersGoOn("undisturbed");
+  three.Finish();
+}
+
+TEST_CASE("a store of another node or of another cluster is not opened") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 2);
+  cluster.CreateAll();
+  cluster.JoinAll();
+  cluster.StopAll();
+  auto configuration = cluster.ConfigurationOf(1);
+  auto wal = cluster.wal(2);
+  SECTION("another node's") {}
+  SECTION("another cluster's") {
+    configuration.ClusterId("another");
+    wal = cluster.wal(1);
+  }
+  const auto before = wal->Statistics().units;
+  cluster.Create(configuration, wal);
+  Answer<> join;
+  cluster.raft(1).JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::WalForeign);
+  CHECK(cluster.raft(1).JoinDetail().find("integration") != std::string::npos);
+  CHECK(wal->Statistics().units <= before);  // it was left as it is
+  cluster.StopAll();
+  // And opens for its owner again.
+  cluster.Create(cluster.ConfigurationOf(1), cluster.wal(1));
+  cluster.Create(cluster.ConfigurationOf(2), cluster.wal(2));
+  cluster.JoinAll();
+  cluster.StopAll();
+  world.Finish();
+}
+
+TEST_CASE("a store that is open is not opened a second time") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 1);
+  cluster.CreateAll();
+  cluster.JoinAll();
+  TestNode second(world.executor(), cluster.ConfigurationOf(1), cluster.wal(1),
+                  cluster.network().CreateTransport(MakeSteadyClock()), std::make_shared<Journal>(),
+                  {});
+  Answer<> join;
+  second->JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::WalLocked);
+  Answer<> stop;
+  second->Stop(stop.Token());
+  stop.Get();
+  cluster.Write(1, "undisturbed");
+  cluster.StopAll();
+  world.Finish();
+}
+
+TEST_CASE("a later start needs no list of members, only addresses from somewhere") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 1);
+  cluster.CreateAll();
+  cluster.JoinAll();
+  cluster.Write(1, "kept");
+  cluster.StopAll();
+  auto configuration = cluster.ConfigurationOf(1);
+  configuration.InitialMembers({});
+  cluster.Create(configuration, cluster.wal(1));
+  cluster.JoinAll();
+  cluster.journal(1).WaitForText(1, "kept");
+  cluster.StopAll();
+  // A first start without one has nothing to start from.
+  cluster.Create(configuration, std::make_shared<MemoryWal>());
+  Answer<> join;
+  cluster.raft(1).JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::InvalidConfiguration);
+  CHECK(cluster.raft(1).JoinDetail().find("InitialMembers") != std::string::npos);
+  cluster.StopAll();
+  world.Finish();
+}
+
+TEST_CASE("an empty store that cannot reach a majority starts nothing") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 3, [](RaftConfiguration& configuration) {
+    configuration.ElectionTimeout(milliseconds(50)).JoinTimeout(milliseconds(600));
+  });
+  cluster.Create(1);
+  Answer<> join;
+  cluster.raft(1).JoinCluster(join.Token());
+  // Several election timeouts pass without a campaign.
+  CHECK(join.Wait() == RaftErrc::LeaderTimeout);
+  CHECK(cluster.raft(1).Status(kSystemPartition).term == Term());
+  CHECK(cluster.raft(1).Status(kSystemPartition).role == Role::kFollower);
+  cluster.Stop(1);
+  world.Finish();
+}
+
+TEST_CASE("user partitions come from the map, whatever later configurations say") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 3,
+                      [](RaftConfiguration& configuration) { configuration.InitialPartitions(4); });
+  cluster.CreateAll();
+  cluster.JoinAll();
+  const std::vector<PartitionId> expected{0, 1, 2, 3, 4};
+  for (std::uint32_t id = 1; id <= 3; ++id) CHECK(cluster.raft(id).Partitions() == expected);
+  cluster.StopAll();
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    cluster.Create(cluster.ConfigurationOf(id).InitialPartitions(9), cluster.wal(id));
+  }
+  cluster.JoinAll();
+  for (std::uint32_t id = 1; id <= 3; ++id) CHECK(cluster.raft(id).Partitions() == expected);
+  cluster.StopAll();
+  world.Finish();
+}
+
+}  // namespace
+}  // namespace kommander::test
