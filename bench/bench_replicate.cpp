@@ -1,0 +1,111 @@
+// How many writes a cluster commits in a second, how long each takes and what it costs, beside what
+// the disk can do by itself. The numbers of the README come from here.
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <signal.h>
+#include <stdexcept>
+#include <stdlib.h>
+#include <string>
+#include <system_error>
+
+#include "raw_probe.hpp"
+#include "replicate/cluster.hpp"
+#include "replicate/options.hpp"
+#include "replicate/result.hpp"
+
+namespace kommander::bench {
+namespace {
+
+// A new directory that is removed at the end.
+class ScratchDirectory {
+ public:
+  explicit ScratchDirectory(const std::string& parent) : path_(parent + "/bench_replicate.XXXXXX") {
+    if (mkdtemp(path_.data()) == nullptr) {
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot make a directory in " + parent);
+    }
+  }
+  ~ScratchDirectory() {
+    std::error_code ignored;  // what cannot be removed stays
+    std::filesystem::remove_all(path_, ignored);
+  }
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+sigset_t EndSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+// Waits; a signal ends the program the orderly way, children and directory included.
+void Wait(double seconds) {
+  const sigset_t signals = EndSignals();
+  const auto whole = static_cast<time_t>(seconds);
+  const auto nanoseconds = static_cast<long>((seconds - static_cast<double>(whole)) * 1e9);
+  const timespec time{whole, nanoseconds};
+  if (sigtimedwait(&signals, nullptr, &time) > 0) throw std::runtime_error("interrupted");
+}
+
+std::optional<DiskProbe> Probe(const Options& options, const std::string& directory) {
+  if (options.probe_seconds <= 0) return std::nullopt;
+  return ProbeDisk(directory, options.probe_seconds);
+}
+
+Result Measure(const Options& options, const std::string& directory) {
+  Result result;
+  const auto before = Probe(options, directory);
+  const auto cluster = options.processes ? MakeProcessCluster(options, directory)
+                                         : MakeLocalCluster(options, directory);
+  cluster->Start();
+  cluster->StartLoad();
+  Wait(options.warmup_seconds);
+  const auto usage_before = cluster->Usage();
+  cluster->BeginMeasuring();
+  Wait(options.seconds);
+  result.AddReports(cluster->EndMeasuring());
+  result.AddUsage(usage_before, cluster->Usage());
+  cluster->StopLoad();
+  cluster->Stop();
+  const auto after = Probe(options, directory);
+  if (before && after) result.AddProbes(*before, *after);
+  return result;
+}
+
+int Run(const Options& options) {
+  const ScratchDirectory scratch(options.data_directory);
+  Result result = Measure(options, scratch.path());
+  const Table table = result.MakeTable(options);
+  PrintTable(table, std::cout);
+  if (!options.json_file.empty()) WriteJson(table, options.json_file);
+  return 0;
+}
+
+}  // namespace
+}  // namespace kommander::bench
+
+int main(int argc, char** argv) {
+  using namespace kommander::bench;
+  const Options options = ParseOptions(argc, argv);
+  signal(SIGPIPE, SIG_IGN);
+  const sigset_t signals = EndSignals();
+  sigprocmask(SIG_BLOCK, &signals, nullptr);  // before any thread: see Wait
+  if (options.child_node != 0) return RunChild(options);
+  try {
+    return Run(options);
+  } catch (const std::exception& problem) {
+    std::cerr << "bench_replicate: " << problem.what() << '\n';
+    return 1;
+  }
+}

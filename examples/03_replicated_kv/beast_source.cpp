@@ -1,0 +1,2 @@
+// Beast's own sources, compiled once for the program.
+#include <boost/beast/src.hpp>
