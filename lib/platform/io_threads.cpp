@@ -54,11 +54,10 @@ error_code IoThreads::Start(const std::string& name, std::function<void()> body)
     threads_.reserve(threads_.size() + 1);  // so that a running thread is never lost
     const SignalBlock block;
     threads_.emplace_back(
-        std::thread([name = name.substr(0, kThreadNameBytesMax), body = std::move(body)]() mutable {
+        std::thread([name = name.substr(0, kThreadNameBytesMax), body = std::move(body)]() {
           // A thread without a name works as well.
           static_cast<void>(pthread_setname_np(pthread_self(), name.c_str()));
           body();
-          body = nullptr;  // what it owns goes while this thread is still a thread of the group
         }));
     return {};
   } catch (const std::system_error& error) {

@@ -13,17 +13,13 @@ namespace {
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
-// Asio adds waits to time points; a margin keeps "almost never" from wrapping around.
-constexpr Duration kFarthest = Duration::max() / 4;
-
 Instant ToInstant(steady_clock::time_point point) noexcept {
   return Instant(std::chrono::duration_cast<Duration>(point.time_since_epoch()));
 }
 
 steady_clock::time_point ToSteady(Instant when) noexcept {
-  const Duration since_epoch = when.time_since_epoch();
-  return steady_clock::time_point(std::chrono::duration_cast<steady_clock::duration>(
-      since_epoch < kFarthest ? since_epoch : kFarthest));
+  return steady_clock::time_point(
+      std::chrono::duration_cast<steady_clock::duration>(when.time_since_epoch()));
 }
 
 // What a wait that is on its way must still find: owned by the timer, borrowed by the wait.

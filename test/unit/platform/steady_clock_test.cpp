@@ -130,6 +130,18 @@ TEST_CASE("Disarm withdraws, also what is due already", "[clock]") {
   f.timer->Disarm();  // twice is as good as once
 }
 
+TEST_CASE("What a call disarms does not fire behind it", "[clock]") {
+  Fixture f;
+  const auto other_sink = std::make_shared<CountingSink>();
+  const auto other = f.clock->CreateTimer(f.context.get_executor(), other_sink);
+  f.timer->Arm(f.clock->Now() - 1h);
+  other->Arm(f.clock->Now() - 1h);  // both have ended before either is told
+  f.sink->then = [&] { other->Disarm(); };
+  other_sink->then = [&] { f.timer->Disarm(); };
+  f.context.run();
+  CHECK(f.sink->calls + other_sink->calls == 1);
+}
+
 TEST_CASE("Never is not an instant to wait for", "[clock]") {
   Fixture f;
   f.timer->Arm(f.clock->Now() + 1h);

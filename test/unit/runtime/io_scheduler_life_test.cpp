@@ -188,10 +188,14 @@ TEST_CASE("Abort finishes the running write and drops the rest unanswered",
   while (io.Write(MakeUnit(3, 1)) != RaftErrc::NodeStopped) std::this_thread::yield();
   CHECK(aborted.count() == 0);
   std::atomic<bool> second_saw_close{false};
+  std::atomic<bool> second_begins{false};
   std::thread second([&] {  // whoever comes second waits as well
+    second_begins = true;
     io.scheduler->Abort();
     second_saw_close = io.wal->is_closed();
   });
+  REQUIRE(AwaitTrue([&] { return second_begins.load(); }));
+  for (int i = 0; i < 1000; ++i) std::this_thread::yield();
   io.wal->writes.Open();
   io.wal->reads.Open();
   aborter.join();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <thread>
 #include <vector>
 
 #include "io_harness.hpp"
@@ -437,24 +438,74 @@ TEST_CASE("Caps of reads", "[io_scheduler]") {
   CHECK(io.scheduler->Statistics().reads == 6);
 }
 
+TEST_CASE("A batch carries so many units at most", "[io_scheduler]") {
+  const bool separate = GENERATE(true, false);
+  IoSchedulerOptions options = Wide();
+  options.batch_units_max = 10;
+  IoHarness io(options);
+  io.HoldWriter(99);
+  for (std::uint64_t u = 1; u <= 3; ++u) {
+    for (std::uint32_t p = 1; p <= 30; ++p) REQUIRE_FALSE(io.Write(MakeUnit(p, u, separate)));
+  }
+  io.wal->writes.Open();
+  io.StopAndWait();
+  const auto batches = io.wal->batches();
+  CHECK(batches.size() == 10);  // the held one and 90 units by tens
+  for (const auto& batch : batches) CHECK(batch.size() <= 10);
+}
+
 TEST_CASE("A linger waits for company until the batch is full", "[io_scheduler]") {
   IoSchedulerOptions options = Wide();
   options.linger = std::chrono::hours(1);
   options.batch_partitions_max = 3;
   IoHarness io(options);
-  for (std::uint32_t p = 1; p <= 3; ++p) REQUIRE_FALSE(io.Write(MakeUnit(p, 1)));
-  REQUIRE(io.sink->AwaitWritten(1, UnitId(1)));
-  CHECK(io.wal->batches().size() == 1);
-  CHECK(io.wal->batches()[0].size() == 3);
+  for (std::uint64_t round = 1; round <= 200; ++round) {
+    for (std::uint32_t p = 1; p <= 3; ++p) {
+      for (int i = 0; i < 20; ++i) std::this_thread::yield();  // so that the writer lingers by then
+      REQUIRE_FALSE(io.Write(MakeUnit(p, round, true)));
+    }
+    for (std::uint32_t p = 1; p <= 3; ++p) REQUIRE(io.sink->AwaitWritten(p, UnitId(round)));
+  }
+  CHECK(io.wal->batches().size() == 200);
+}
 
-  // A task and a stop end it too.
-  REQUIRE_FALSE(io.Write(MakeUnit(1, 2)));
+TEST_CASE("A linger counts what was left behind by the last batch", "[io_scheduler]") {
+  IoSchedulerOptions options = Wide();
+  options.linger = std::chrono::hours(1);
+  options.batch_partitions_max = 2;
+  IoHarness io(options);
+  io.wal->writes.Close();
+  REQUIRE_FALSE(io.Write(MakeUnit(1, 1)));
+  REQUIRE_FALSE(io.Write(MakeUnit(2, 1)));
+  REQUIRE(io.wal->writes.AwaitArrivals(1));
+  for (std::uint64_t u = 2; u <= 4; ++u) REQUIRE_FALSE(io.Write(MakeUnit(1, u, true)));
+  io.wal->writes.Open();
+  REQUIRE(io.sink->AwaitWritten(1, UnitId(1)));
+  for (std::uint64_t u = 2; u <= 4; ++u) {
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+    REQUIRE_FALSE(io.Write(MakeUnit(2, u, true)));
+    REQUIRE(io.sink->AwaitWritten(2, UnitId(u)));
+  }
+  const auto batches = io.wal->batches();
+  REQUIRE(batches.size() == 4);
+  for (const auto& batch : batches) CHECK(batch.size() == 2);
+}
+
+TEST_CASE("A linger ends by bytes, by a task and by a stop", "[io_scheduler]") {
+  IoSchedulerOptions options = Wide();
+  options.linger = std::chrono::hours(1);
+  options.batch_bytes_max = 64 * 3;
+  IoHarness io(options);
+  for (std::uint64_t u = 1; u <= 3; ++u) REQUIRE_FALSE(io.Write(MakeUnit(1, u)));
+  REQUIRE(io.sink->AwaitWritten(1, UnitId(3)));
+  CHECK(io.wal->batches().size() == 1);
+  REQUIRE_FALSE(io.Write(MakeUnit(1, 4)));
   Event ran;
   REQUIRE_FALSE(io.scheduler->SubmitTask([&](Wal&, bool) { ran.Set(); }));
   REQUIRE(ran.Await());
-  REQUIRE_FALSE(io.Write(MakeUnit(2, 2)));
+  REQUIRE_FALSE(io.Write(MakeUnit(2, 1)));
   io.StopAndWait();
-  CHECK(io.sink->AwaitWritten(2, UnitId(2)));
+  CHECK(io.sink->AwaitWritten(2, UnitId(1)));
 }
 
 TEST_CASE("A full disk is said and taken back", "[io_scheduler]") {
@@ -489,11 +540,7 @@ TEST_CASE("A full disk is said and taken back", "[io_scheduler]") {
   io.wal->free_bytes = 1000;
   CHECK(io.scheduler->IsDiskFull());
   io.clock->Advance(std::chrono::seconds(1));
-  CHECK(io.scheduler->IsDiskFull());  // asked; the answer comes a moment later
-  Event looked;
-  REQUIRE_FALSE(io.scheduler->SubmitTask([&](Wal&, bool) { looked.Set(); }));
-  REQUIRE(looked.Await());
-  CHECK_FALSE(io.scheduler->IsDiskFull());
+  CHECK(AwaitTrue([&] { return !io.scheduler->IsDiskFull(); }));
 
   // Many bytes at once are looked at before the interval ends.
   io.wal->free_bytes = 1;

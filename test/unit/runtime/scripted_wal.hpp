@@ -13,6 +13,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,17 @@ namespace kommander::test {
 
 // Only ends a test that hangs.
 inline constexpr std::chrono::seconds kPatience{60};
+
+// For what cannot be waited for: looks again and again.
+template <class Predicate>
+[[nodiscard]] bool AwaitTrue(Predicate predicate) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!predicate()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 // Calls pass when the gate is open, or one by one as the test lets them.
 class Gate {
