@@ -336,5 +336,20 @@ def doc_links(tree):
                     yield file.problem(line, 'doc-link', f'{link}: no such heading')
 
 
+def quoted_sources(tree):
+    """A C++ block of the README that follows a path is that file, to the letter: what a newcomer
+    copies is what the build compiles."""
+    for file in tree.files.values():
+        if file.path != 'README.md':
+            continue
+        for match in re.finditer(r'`(examples/[^`\n]+\.cpp)`[^`]*```cpp\n(.*?)```', file.text,
+                                 flags=re.DOTALL):
+            quoted = tree.files.get(match.group(1))
+            if quoted is None or quoted.text != match.group(2):
+                yield file.problem(source.line_of(file.text, match.start()), 'quoted-source',
+                                   f'the block differs from {match.group(1)}')
+
+
 RULES = (arrows, pure_core, banned_names, columns, function_length, file_length, opening_comment,
-         header_guard, leftovers, whitespace, coroutine_traps, dead_files, doc_links)
+         header_guard, leftovers, whitespace, coroutine_traps, dead_files, doc_links,
+         quoted_sources)

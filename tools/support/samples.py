@@ -104,6 +104,11 @@ BAD = {
          ('test/a.cpp', 3)),
     ],
     rules.dead_files: [({'lib/raft/b.cpp': _HEAD, **_BUILD}, ('lib/raft/b.cpp', 1))],
+    rules.quoted_sources: [
+        ({'README.md': '# A\n`examples/a.cpp`:\n```cpp\nint b;\n```\n',
+          'examples/a.cpp': 'int a;\n'}, ('README.md', 2)),
+        ({'README.md': '# A\n`examples/b.cpp`:\n```cpp\nint b;\n```\n'}, ('README.md', 2)),
+    ],
     rules.doc_links: [
         ({'docs/a.md': '# A\n\n[b](b.md)\n'}, ('docs/a.md', 3)),
         ({'docs/a.md': '# A\n[b](#the-b)\n'}, ('docs/a.md', 2)),
