@@ -178,6 +178,7 @@ class Core::Impl {
   void AssignReads(Leader& leader);
   void AskForReads();
   void CompleteReads(std::uint64_t number, LogIndex index);
+  void DropUnreadBatches();
   void FailLocalReads(RaftErrc error);
 
   // --- change.cpp: members ---

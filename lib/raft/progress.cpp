@@ -18,6 +18,7 @@ bool Progress::MaySend(const Window& window) const noexcept {
 void Progress::Sent(LogIndex last, std::size_t bytes, Moment now) {
   if (state_ == State::kProbe) {
     probing_ = true;
+    probe_ = {last, bytes};
     moved_ = now;
     return;
   }
@@ -56,9 +57,16 @@ bool Progress::Accepted(LogIndex matched, Moment now) {
       // An answer to something older than the probe says nothing about the probe.
       if (!grown && matched < next_.Previous()) break;
       state_ = State::kReplicate;
-      probing_ = false;
-      next_ = std::max(match_.Next(), LogIndex(1));
       moved_ = now;
+      if (probing_ && matched >= next_.Previous() && probe_.last > match_) {
+        // What came with the probe is accepted too, only not synced yet.
+        inflight_.push_back(probe_);
+        inflight_bytes_ = probe_.bytes;
+        next_ = probe_.last.Next();
+      } else {
+        next_ = match_.Next();
+      }
+      probing_ = false;
       break;
     case State::kReplicate:
       FreeInflight(matched);

@@ -74,10 +74,11 @@ class Progress {
   void FreeInflight(LogIndex matched) noexcept;
 
   State state_ = State::kProbe;
-  bool probing_ = false;
+  bool probing_ = false;  // Probe only, as is `probe_`
   LogIndex match_;
   LogIndex next_;
   Moment moved_;             // last progress, or last send when nothing was on its way
+  Inflight probe_;           // the probe on its way
   Ring<Inflight> inflight_;  // Replicate only; `last` ascends
   std::size_t inflight_bytes_ = 0;
 };

@@ -73,6 +73,7 @@ void Core::Impl::WithdrawRequests() {
     effects_->completions.back().withdrawn = true;
     return true;
   });
+  DropUnreadBatches();
   if (transfer_ && is_withdrawn(transfer_->request)) {
     // The transfer itself goes on; only nobody waits for it.
     Complete(transfer_->request, RaftErrc::OutcomeUnknown);
@@ -122,6 +123,7 @@ void Core::Impl::ExpireRequests() {
       earliest_read_deadline_ = std::min(earliest_read_deadline_, read.deadline);
       return false;
     });
+    DropUnreadBatches();
   }
   if (transfer_ && AsLeader() == nullptr && now_ >= transfer_->deadline) {
     EndTransfer(RaftErrc::TransferTimeout);

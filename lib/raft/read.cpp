@@ -114,6 +114,14 @@ void Core::Impl::CompleteReads(std::uint64_t number, LogIndex index) {
   if (reads_.empty()) earliest_read_deadline_ = kNever;
 }
 
+// Reads ended by themselves; what nobody waits for any more is not asked again.
+void Core::Impl::DropUnreadBatches() {
+  std::erase_if(read_batches_, [&](const ReadBatch& batch) {
+    return std::none_of(reads_.begin(), reads_.end(),
+                        [&](const LocalRead& read) { return read.number == batch.number; });
+  });
+}
+
 void Core::Impl::FailLocalReads(RaftErrc error) {
   for (const LocalRead& read : reads_) Complete(read.request, error);
   reads_.clear();

@@ -46,6 +46,27 @@ TEST_CASE("a probe is one message at a time, until the peer accepts one") {
   REQUIRE(progress.next() == LogIndex(16));
 }
 
+TEST_CASE("what came with an accepted probe is on its way, not sent again") {
+  Progress progress(LogIndex(11), At(0));
+  progress.Sent(LogIndex(15), 100, At(0));
+  REQUIRE(progress.Accepted(LogIndex(10), At(0)));
+  REQUIRE(progress.state() == Progress::State::kReplicate);
+  REQUIRE(progress.next() == LogIndex(16));
+  REQUIRE(progress.inflight_messages() == 1);
+  REQUIRE(progress.inflight_bytes() == 100);
+  progress.Accepted(LogIndex(15), At(0));
+  REQUIRE(progress.inflight_messages() == 0);
+}
+
+TEST_CASE("an answer older than the probe says nothing about what came with it") {
+  Progress progress(LogIndex(11), At(0));
+  progress.Sent(LogIndex(15), 100, At(0));
+  REQUIRE(progress.Accepted(LogIndex(5), At(0)));
+  REQUIRE(progress.state() == Progress::State::kReplicate);
+  REQUIRE(progress.next() == LogIndex(6));
+  REQUIRE(progress.inflight_messages() == 0);
+}
+
 TEST_CASE("an old refusal, or the same one again, moves nothing") {
   Progress progress(LogIndex(11), At(0));
   progress.Sent(LogIndex(11), 1, At(0));
@@ -141,6 +162,7 @@ TEST_CASE("progress against a plain model, under random answers") {
     Progress progress(LogIndex(1 + random.Below(20)), At(0));
     std::vector<Message> inflight;
     LogIndex match;
+    Message probe{LogIndex(), 0};
     for (int i = 0; i < 300; ++i) {
       const Progress::State before = progress.state();
       const LogIndex next = progress.next();
@@ -154,15 +176,20 @@ TEST_CASE("progress against a plain model, under random answers") {
             if (before == Progress::State::kReplicate && last >= next) {
               inflight.push_back({last, bytes});
             }
+            if (before == Progress::State::kProbe) probe = {last, bytes};
           }
           break;
         case 2:
         case 3: {
           const LogIndex matched = match + random.Below(4);
-          if (matched >= next && before != Progress::State::kReplicate) break;
-          if (matched >= next) break;  // nobody acknowledges what was never sent
+          const bool probing = before == Progress::State::kProbe && progress.IsProbing();
+          const LogIndex sent = probing ? std::max(probe.last, next.Previous()) : next.Previous();
+          if (matched > sent) break;  // nobody acknowledges what was never sent
           REQUIRE(progress.Accepted(matched, At(0)) == (matched > match));
           match = std::max(match, matched);
+          if (probing && matched >= next.Previous() && probe.last > match) {
+            inflight.push_back(probe);
+          }
           std::erase_if(inflight, [&](const Message& m) { return m.last <= matched; });
           break;
         }

@@ -31,7 +31,8 @@ void TestCluster::Start(NodeId id) {
   node.fetches.clear();
   node.snapshots.clear();
   node.handed = node.disk.boundary().index;
-  node.core = std::make_unique<Core>(node.options, node.disk.Recover(), node.floor, now_);
+  node.core =
+      std::make_unique<Core>(node.options, node.disk.Recover(), node.floor, now_ + node.ahead);
   node.committed = node.core->Status().committed;
   Step(id, {Enable{true}});
 }
@@ -56,7 +57,9 @@ void TestCluster::Step(NodeId id, std::vector<Input> inputs) {
   std::vector<Input> all = std::move(node.inbox);
   node.inbox.clear();
   for (Input& input : inputs) all.push_back(std::move(input));
-  node.core->Step(all, now_, effects_);
+  const CoreStatus before = node.core->Status();
+  node.core->Step(all, now_ + node.ahead, effects_);
+  if (observer) observer(node, before, effects_);
   if (options_.check) checker_.AfterStep(node, effects_);
   Take(node, effects_);
 }
@@ -221,15 +224,17 @@ void TestCluster::Advance(Duration by) {
     for (auto& [id, node] : nodes_) {
       if (node->core == nullptr) continue;
       const Instant deadline = node->core->NextDeadline();
-      if (deadline < next) {
-        next = deadline;
+      if (deadline == kNever) continue;
+      if (deadline - node->ahead < next) {
+        next = deadline - node->ahead;
         due = id;
       }
     }
     if (next > end) break;
     now_ = std::max(now_, next);
     Step(due, {Tick{}});
-    KOMMANDER_ASSERT(nodes_.at(due)->core->NextDeadline() > now_, "a deadline is met once");
+    KOMMANDER_ASSERT(nodes_.at(due)->core->NextDeadline() > now_ + nodes_.at(due)->ahead,
+                     "a deadline is met once");
     Settle();
   }
   now_ = end;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,6 +30,7 @@ struct TestNode {
   LogIndex handed;                // of the apply stream of this life
   LogIndex floor;                 // applied_from of this life
   LogIndex committed;             // of this life, for monotony
+  Duration ahead{};               // of the cluster's clock
   std::vector<Fetch> fetches;
   std::vector<NodeId> snapshots;                    // peers that need one
   std::map<std::uint64_t, Completion> completions;  // by request
@@ -129,6 +131,8 @@ class TestCluster {
   void set_now(Instant now) { now_ = now; }
   // Every message that was sent over a link, for tests that count.
   std::uint64_t sent_appends = 0;
+  // Sees every step before its effects go anywhere.
+  std::function<void(const TestNode&, const CoreStatus& before, const Effects&)> observer;
 
  private:
   void Take(TestNode& node, Effects& effects);
