@@ -20,7 +20,7 @@ NodeAddress AddressOf(std::uint32_t id) {
 }  // namespace
 
 TestNode::TestNode(boost::asio::any_io_executor executor, RaftConfiguration configuration,
-                   std::shared_ptr<MemoryWal> wal, std::shared_ptr<Transport> transport,
+                   std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
                    std::shared_ptr<Journal> journal, std::function<bool()> is_misplaced)
     : journal_(std::move(journal)), misplaced_(std::make_shared<std::atomic<bool>>(false)) {
   auto discovery = std::make_shared<StaticDiscovery>(configuration.initial_members());
@@ -89,7 +89,7 @@ RaftConfiguration TestCluster::ConfigurationOf(std::uint32_t id) const {
 
 TestNode& TestCluster::Create(std::uint32_t id) { return Create(ConfigurationOf(id), wal(id)); }
 
-TestNode& TestCluster::Create(RaftConfiguration configuration, std::shared_ptr<MemoryWal> wal) {
+TestNode& TestCluster::Create(RaftConfiguration configuration, std::shared_ptr<Wal> wal) {
   const std::uint32_t id = configuration.id().value();
   std::function<bool()> outside;
   if (runs_here_) outside = [runs_here = runs_here_] { return !runs_here(); };

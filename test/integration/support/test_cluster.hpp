@@ -24,7 +24,7 @@ namespace kommander::test {
 class TestNode {
  public:
   TestNode(boost::asio::any_io_executor executor, RaftConfiguration configuration,
-           std::shared_ptr<MemoryWal> wal, std::shared_ptr<Transport> transport,
+           std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
            std::shared_ptr<Journal> journal, std::function<bool()> is_misplaced);
 
   [[nodiscard]] RaftManager& raft() { return *raft_; }
@@ -64,7 +64,7 @@ class TestCluster {
   [[nodiscard]] std::uint32_t size() const { return nodes_count_; }
   // A new process life of the node, with its log, not yet joined.
   TestNode& Create(std::uint32_t id);
-  TestNode& Create(RaftConfiguration configuration, std::shared_ptr<MemoryWal> wal);
+  TestNode& Create(RaftConfiguration configuration, std::shared_ptr<Wal> wal);
   void CreateAll();
   // Of the latest life.
   [[nodiscard]] TestNode& node(std::uint32_t id) { return *nodes_.at(id - 1); }
