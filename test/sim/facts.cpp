@@ -2,7 +2,6 @@
 #include "facts.hpp"
 
 #include <algorithm>
-
 #include <xxhash.h>
 
 #include "raft/membership.hpp"
@@ -10,11 +9,13 @@
 namespace kommander::sim {
 
 Chain ExtendChain(Chain before, const Entry& entry) noexcept {
-  const std::uint64_t head[] = {before, entry.term.value(), entry.index.value(),
+  const std::uint64_t head[] = {before,
+                                entry.term.value(),
+                                entry.index.value(),
                                 static_cast<std::uint64_t>(entry.kind),
-                                entry.ticket.physical_ms(), entry.ticket.counter()};
-  return XXH3_64bits_withSeed(entry.body.data(), entry.body.size(),
-                              XXH3_64bits(head, sizeof head));
+                                entry.ticket.physical_ms(),
+                                entry.ticket.counter()};
+  return XXH3_64bits_withSeed(entry.body.data(), entry.body.size(), XXH3_64bits(head, sizeof head));
 }
 
 void LogView::Append(const Entry& entry) {
@@ -53,11 +54,9 @@ void LogView::Apply(const WriteUnit& unit, std::optional<Chain> boundary_chain) 
     items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(removed));
     base_ = index;
     base_item_ = Item{unit.boundary->term, boundary_chain.value_or(item ? item->chain : 0)};
-    std::erase_if(configurations_, [&](const Version& version) {
-      return version.index <= index || !keeps;
-    });
-    configurations_.insert(configurations_.begin(),
-                           Version{index, unit.boundary->configuration});
+    std::erase_if(configurations_,
+                  [&](const Version& version) { return version.index <= index || !keeps; });
+    configurations_.insert(configurations_.begin(), Version{index, unit.boundary->configuration});
   }
   if (unit.truncate_from) Truncate(*unit.truncate_from);
   for (const Entry& entry : unit.entries) Append(entry);
@@ -84,14 +83,18 @@ void Facts::BeginLife(NodeId node) {
 void Facts::Recovered(NodeId node, PartitionId partition) {
   const DiskPartition* disk = Disk(node, partition);
   if (disk == nullptr) return;
-  views_[Key(node, partition)].Reset(
-      *disk, ChainOf(partition, disk->boundary.index, disk->boundary.term));
+  views_[Key(node, partition)].Reset(*disk,
+                                     ChainOf(partition, disk->boundary.index, disk->boundary.term));
 }
 
 void Facts::Submitted(NodeId node, const WriteUnit& unit) {
   std::optional<Chain> chain;
   if (unit.boundary) chain = ChainOf(unit.partition, unit.boundary->index, unit.boundary->term);
   views_[Key(node, unit.partition)].Apply(unit, chain);
+}
+
+void Facts::Synced(NodeId node, const WriteUnit& unit) {
+  if (!views_.contains(Key(node, unit.partition))) Recovered(node, unit.partition);
 }
 
 void Facts::StatusChanged(NodeId node, const PartitionStatus& now) {

@@ -83,6 +83,8 @@ class Facts {
   void BeginLife(NodeId node);
   void Recovered(NodeId node, PartitionId partition);
   void Submitted(NodeId node, const WriteUnit& unit);
+  // A unit that went past the scheduler, when a partition is created, makes the view.
+  void Synced(NodeId node, const WriteUnit& unit);
   void StatusChanged(NodeId node, const PartitionStatus& now);
 
   [[nodiscard]] const LogView* View(NodeId node, PartitionId partition) const noexcept;

@@ -64,7 +64,7 @@ class SimDisk {
   // Another disk takes its place.
   void Wipe();
   // The next write or sync fails, after some of its units have reached the disk.
-  void FailNextWrite() noexcept { fail_next_write_ = true; }
+  void FailNextWrite(bool fail = true) noexcept { fail_next_write_ = fail; }
   [[nodiscard]] bool IsFailed() const noexcept { return failed_; }
   // Reads of entries fail until told otherwise.
   void FailReads(bool fail) noexcept { fail_reads_ = fail; }

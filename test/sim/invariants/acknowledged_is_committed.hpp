@@ -19,16 +19,14 @@ class AcknowledgedIsCommitted final : public Invariant {
     acked_[operation.partition][operation.index] = operation;
     Compare(operation);
     const auto place = places_.find(operation.id);
-    if (place != places_.end() && place->second != operation.index) Misplaced(operation, place->second);
+    if (place != places_.end() && place->second != operation.index)
+      Misplaced(operation, place->second);
   }
   void OnStatus(NodeId, const PartitionStatus& before, const PartitionStatus& now) override {
     if (now.committed == before.committed) return;
     const auto found = acked_.find(now.partition);
     if (found == acked_.end()) return;
     auto& acked = found->second;
-    while (!acked.empty() && acked.begin()->first.value() <= checked_[now.partition]) {
-      acked.erase(acked.begin());
-    }
     for (auto place = acked.begin(); place != acked.end() && place->first <= now.committed;
          place = acked.erase(place)) {
       Compare(place->second);
@@ -41,8 +39,8 @@ class AcknowledgedIsCommitted final : public Invariant {
     const auto [place, is_new] = places_.try_emplace(id, log.index());
     if (!is_new && place->second != log.index()) {
       Violate("write " + std::to_string(id) + " of partition " +
-              std::to_string(log.partition().value()) + " is delivered at " +
-              Text(place->second) + " and at " + Text(log.index()));
+              std::to_string(log.partition().value()) + " is delivered at " + Text(place->second) +
+              " and at " + Text(log.index()));
     }
   }
   // Where a write has taken effect anywhere; 0: nowhere.
@@ -66,7 +64,6 @@ class AcknowledgedIsCommitted final : public Invariant {
             Text(operation.index) + " and delivered at " + Text(place));
   }
   std::map<PartitionId, std::map<LogIndex, ClientOperation>> acked_;  // not yet seen committed
-  std::map<PartitionId, std::uint64_t> checked_;
   std::unordered_map<std::uint64_t, LogIndex> places_;
 };
 

@@ -17,8 +17,8 @@ class CommittedIsKept final : public Invariant {
               " on and has committed up to " + Text(status->committed));
     }
     if (unit.boundary && unit.boundary->index > status->applied && !unit.drop_log) {
-      Violate(Place(node, unit.partition) + " removes entries up to " +
-              Text(unit.boundary->index) + " and has applied up to " + Text(status->applied));
+      Violate(Place(node, unit.partition) + " removes entries up to " + Text(unit.boundary->index) +
+              " and has applied up to " + Text(status->applied));
     }
   }
 };

@@ -44,8 +44,8 @@ class PromisesAreSynced final : public Invariant {
     const LogView* view = facts().View(node, message.partition);
     if (disk == nullptr || view == nullptr || matched <= view->base()) return;
     if (disk->TermAt(matched) == view->TermAt(matched)) return;
-    Violate(Place(node, message.partition) + " acknowledges entry " + Text(matched) +
-            " of term " + Text(view->TermAt(matched)) + "; on its disk is one of term " +
+    Violate(Place(node, message.partition) + " acknowledges entry " + Text(matched) + " of term " +
+            Text(view->TermAt(matched)) + "; on its disk is one of term " +
             Text(disk->TermAt(matched)));
   }
   void RequireLast(NodeId node, const Message& message, LogIndex index) const {

@@ -5,7 +5,6 @@
 
 #include <map>
 #include <vector>
-
 #include <xxhash.h>
 
 #include "invariants/invariant.hpp"
@@ -21,10 +20,10 @@ class StateMachineSafety final : public Invariant {
   void OnDelivered(NodeId node, const RaftLog& log, bool restored) override {
     Cursor& cursor = cursors_[{node, log.partition()}];
     auto& sequence = sequences_[log.partition()];
-    const Delivery delivery{log.index(), log.ordinal(), log.term(),
-                            XXH3_64bits_withSeed(log.payload().data(), log.payload().size(),
-                                                 XXH3_64bits(log.type().data(),
-                                                             log.type().size()))};
+    const Delivery delivery{
+        log.index(), log.ordinal(), log.term(),
+        XXH3_64bits_withSeed(log.payload().data(), log.payload().size(),
+                             XXH3_64bits(log.type().data(), log.type().size()))};
     if (restored && cursor.live) {
       Violate(Place(node, log.partition()) + ": entry " + Text(log.index()) +
               " is delivered as restored after a live one");
@@ -68,7 +67,7 @@ class StateMachineSafety final : public Invariant {
     bool live = false;
   };
   static std::string Name(const Delivery& delivery) {
-    return "(" + Text(delivery.index) + "." + std::to_string(delivery.ordinal) + " of term " +
+    return std::string("(").append(Text(delivery.index)) + "." + std::to_string(delivery.ordinal) + " of term " +
            Text(delivery.term) + ")";
   }
   std::map<std::pair<NodeId, PartitionId>, Cursor> cursors_;

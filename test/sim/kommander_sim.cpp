@@ -1,0 +1,432 @@
+// kommander-sim: runs seeds of the deterministic world, on all cores, and says which ones break a
+// promise. Each worker is a process of its own, since a world tolerates one thread.
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <numeric>
+#include <string>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "simulation.hpp"
+
+namespace {
+
+using namespace kommander::sim;
+using kommander::Duration;
+
+struct Arguments {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint64_t virtual_seconds = 60;
+  std::uint32_t nodes = 0;
+  std::uint32_t partitions = 0;
+  std::uint32_t jobs = 0;
+  bool no_faults = false;
+  bool verbose = false;
+  bool shrink = false;
+  std::string trace;
+};
+
+// What one seed came to; crosses the pipe as bytes.
+struct Report {
+  std::uint64_t seed = 0;
+  std::uint32_t is_begin = 0;  // the seed begins; the rest is empty
+  std::uint32_t is_stuck = 0;
+  std::uint64_t violations = 0;
+  double virtual_seconds = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t hash = 0;
+  FaultCounts faults{};
+  NetworkCounters network;
+  WorkloadCounters workload;
+  std::uint64_t units_torn = 0;
+  std::uint64_t elections = 0;
+  std::uint32_t text_bytes = 0;  // follow
+};
+
+SimulationOptions OptionsOf(const Arguments& arguments, std::uint64_t seed) {
+  SimulationOptions options;
+  options.seed = seed;
+  options.length = std::chrono::seconds(arguments.virtual_seconds);
+  options.nodes = arguments.nodes;
+  options.partitions = arguments.partitions;
+  options.faults = !arguments.no_faults;
+  return options;
+}
+
+std::string PlanText(const std::vector<Fault>& plan) {
+  std::string text;
+  char line[160];
+  for (const Fault& fault : plan) {
+    std::snprintf(line, sizeof line, "  %9.3f s for %7.3f s  %-13s node %u other %u partition %u\n",
+                  std::chrono::duration<double>(fault.at).count(),
+                  std::chrono::duration<double>(fault.length).count(),
+                  std::string(ToString(fault.kind)).c_str(), fault.node + 1, fault.other + 1,
+                  fault.partition);
+    text += line;
+  }
+  return text;
+}
+
+// Leaves out ever smaller parts of the plan for as long as the seed still fails.
+std::vector<Fault> Shrink(const SimulationOptions& options, std::vector<Fault> plan) {
+  const auto fails = [&](const std::vector<Fault>& candidate) {
+    SimulationOptions again = options;
+    again.plan = candidate;
+    again.trace = nullptr;
+    return !Simulation(again).Run().IsGood();
+  };
+  for (std::size_t part = std::max<std::size_t>(plan.size() / 2, 1); part > 0; part /= 2) {
+    for (std::size_t at = 0; at < plan.size();) {
+      std::vector<Fault> candidate = plan;
+      const auto begin = candidate.begin() + static_cast<std::ptrdiff_t>(at);
+      const auto count = std::min(part, plan.size() - at);
+      candidate.erase(begin, begin + static_cast<std::ptrdiff_t>(count));
+      if (fails(candidate)) {
+        plan = std::move(candidate);
+      } else {
+        at += part;
+      }
+    }
+  }
+  return plan;
+}
+
+std::string FailureText(const Arguments& arguments, const SimulationOptions& options,
+                        const Simulation& simulation, const SimulationResult& result) {
+  std::string text;
+  for (const Violation& violation : result.violations) {
+    text += "  " + violation.invariant + ": " + violation.what + "\n";
+  }
+  if (!result.stuck.empty()) text += "  stuck: " + result.stuck + "\n";
+  text += "  after " + std::to_string(std::chrono::duration<double>(result.virtual_time).count()) +
+          " virtual s, " + std::to_string(simulation.cluster().nodes) + " nodes, " +
+          std::to_string(simulation.cluster().partitions) + " partitions\n";
+  if (arguments.shrink) {
+    const std::vector<Fault> shortest = Shrink(options, simulation.plan());
+    text += "  the shortest plan of faults found that still fails:\n" + PlanText(shortest);
+  }
+  return text;
+}
+
+Report RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& text) {
+  SimulationOptions options = OptionsOf(arguments, seed);
+  std::string trace;
+  if (!arguments.trace.empty()) options.trace = &trace;
+  Report report;
+  report.seed = seed;
+  Simulation simulation(options);
+  const SimulationResult result = simulation.Run();
+  report.violations = result.violation_count;
+  report.is_stuck = result.stuck.empty() ? 0 : 1;
+  report.virtual_seconds = std::chrono::duration<double>(result.virtual_time).count();
+  report.steps = result.steps;
+  report.hash = result.trace_hash;
+  report.faults = result.faults;
+  report.network = result.network;
+  report.workload = result.workload;
+  report.units_torn = result.units_torn;
+  report.elections = result.elections;
+  if (!result.IsGood()) {
+    text = FailureText(arguments, options, simulation, result);
+    text += "  virtual time of the end is that of the first violation\n";
+  }
+  if (options.trace != nullptr) {
+    if (std::FILE* file = std::fopen(arguments.trace.c_str(), "w")) {
+      std::fwrite(trace.data(), 1, trace.size(), file);
+      std::fclose(file);
+    } else {
+      std::fprintf(stderr, "kommander-sim: cannot write %s: %s\n", arguments.trace.c_str(),
+                   std::strerror(errno));
+    }
+  }
+  report.text_bytes = static_cast<std::uint32_t>(text.size());
+  return report;
+}
+
+bool WriteFully(int file, const void* data, std::size_t size) {
+  const char* bytes = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t count = ::write(file, bytes, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    bytes += count;
+    size -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+bool ReadFully(int file, void* data, std::size_t size) {
+  char* bytes = static_cast<char*>(data);
+  while (size > 0) {
+    const ssize_t count = ::read(file, bytes, size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    bytes += count;
+    size -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+// One message per write, below PIPE_BUF as a rule: a lock is not needed, the reader knows its
+// worker by its pipe.
+int RunWorker(const Arguments& arguments, int file, std::uint32_t job, std::uint32_t jobs) {
+  for (std::uint64_t seed = arguments.first + job; seed <= arguments.last; seed += jobs) {
+    if (seed < arguments.first) break;  // wrapped around
+    Report begin;
+    begin.seed = seed;
+    begin.is_begin = 1;
+    if (!WriteFully(file, &begin, sizeof begin)) return 3;
+    std::string text;
+    const Report report = RunSeed(arguments, seed, text);
+    if (!WriteFully(file, &report, sizeof report)) return 3;
+    if (!WriteFully(file, text.data(), text.size())) return 3;
+    if (arguments.last - seed < jobs) break;
+  }
+  return 0;
+}
+
+struct Totals {
+  std::uint64_t seeds = 0;
+  std::uint64_t violations = 0;
+  std::uint64_t stuck = 0;
+  std::uint64_t crashed = 0;
+  double virtual_seconds = 0;
+  std::uint64_t steps = 0;
+  FaultCounts faults{};
+  NetworkCounters network;
+  WorkloadCounters workload;
+  std::uint64_t units_torn = 0;
+  std::uint64_t elections = 0;
+
+  void Add(const Report& report) {
+    ++seeds;
+    violations += report.violations;
+    stuck += report.is_stuck;
+    virtual_seconds += report.virtual_seconds;
+    steps += report.steps;
+    for (std::size_t i = 0; i < faults.size(); ++i) faults[i] += report.faults[i];
+    network.sent += report.network.sent;
+    network.delivered += report.network.delivered;
+    network.lost += report.network.lost;
+    network.cut += report.network.cut;
+    network.duplicated += report.network.duplicated;
+    network.reordered += report.network.reordered;
+    network.connections_dropped += report.network.connections_dropped;
+    network.encoded += report.network.encoded;
+    workload.began += report.workload.began;
+    workload.writes_acked += report.workload.writes_acked;
+    workload.reads_confirmed += report.workload.reads_confirmed;
+    workload.failed += report.workload.failed;
+    workload.died += report.workload.died;
+    units_torn += report.units_torn;
+    elections += report.elections;
+  }
+};
+
+void PrintReplay(const Arguments& arguments, std::uint64_t seed) {
+  std::printf("  replay: kommander-sim --seeds %" PRIu64 "..%" PRIu64 " --virtual-seconds %" PRIu64,
+              seed, seed, arguments.virtual_seconds);
+  if (arguments.nodes != 0) std::printf(" --nodes %u", arguments.nodes);
+  if (arguments.partitions != 0) std::printf(" --partitions %u", arguments.partitions);
+  if (arguments.no_faults) std::printf(" --no-faults");
+  std::printf(" --trace trace.txt\n");
+  std::fflush(stdout);
+}
+
+struct Worker {
+  pid_t process = 0;
+  int file = -1;
+  std::uint64_t seed = 0;  // the one it runs
+  bool runs_one = false;
+};
+
+// Everything of one worker until its next message; false: it has ended.
+bool TakeMessage(const Arguments& arguments, Worker& worker, Totals& totals) {
+  Report report;
+  if (!ReadFully(worker.file, &report, sizeof report)) return false;
+  worker.seed = report.seed;
+  worker.runs_one = report.is_begin != 0;
+  if (report.is_begin != 0) return true;
+  std::string text(report.text_bytes, '\0');
+  if (!ReadFully(worker.file, text.data(), text.size())) return false;
+  totals.Add(report);
+  if (report.violations != 0 || report.is_stuck != 0) {
+    std::printf("seed %" PRIu64 " FAILED\n%s", report.seed, text.c_str());
+    PrintReplay(arguments, report.seed);
+  } else if (arguments.verbose) {
+    std::printf("seed %" PRIu64 ": %.1f virtual s, %" PRIu64 " steps, hash %016" PRIx64 ", %" PRIu64
+                " acked, %" PRIu64 " reads\n",
+                report.seed, report.virtual_seconds, report.steps, report.hash,
+                report.workload.writes_acked, report.workload.reads_confirmed);
+  }
+  return true;
+}
+
+void EndWorker(const Arguments& arguments, Worker& worker, Totals& totals) {
+  ::close(worker.file);
+  int status = 0;
+  while (::waitpid(worker.process, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
+  ++totals.crashed;
+  ++totals.violations;
+  if (WIFSIGNALED(status)) {
+    std::printf("seed %" PRIu64 " FAILED: the worker was ended by signal %d\n", worker.seed,
+                WTERMSIG(status));
+  } else {
+    std::printf("seed %" PRIu64 " FAILED: the worker exited with %d\n", worker.seed,
+                WEXITSTATUS(status));
+  }
+  PrintReplay(arguments, worker.seed);
+}
+
+void PrintTotals(const Totals& totals, double wall_seconds) {
+  std::printf("calls=%" PRIu64 " acked_writes=%" PRIu64 " confirmed_reads=%" PRIu64
+              " failed=%" PRIu64 " died=%" PRIu64 " terms=%" PRIu64 " steps=%" PRIu64 "\n",
+              totals.workload.began, totals.workload.writes_acked, totals.workload.reads_confirmed,
+              totals.workload.failed, totals.workload.died, totals.elections, totals.steps);
+  std::printf("messages=%" PRIu64 " delivered=%" PRIu64 " lost=%" PRIu64 " cut=%" PRIu64
+              " duplicated=%" PRIu64 " reordered=%" PRIu64 " resets=%" PRIu64 " encoded=%" PRIu64
+              " torn_units=%" PRIu64 "\n",
+              totals.network.sent, totals.network.delivered, totals.network.lost,
+              totals.network.cut, totals.network.duplicated, totals.network.reordered,
+              totals.network.connections_dropped, totals.network.encoded, totals.units_torn);
+  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+    std::printf("%s%s=%" PRIu64, i == 0 ? "faults: " : " ",
+                std::string(ToString(static_cast<FaultKind>(i))).c_str(), totals.faults[i]);
+  }
+  const std::uint64_t faults =
+      std::accumulate(totals.faults.begin(), totals.faults.end(), std::uint64_t{0});
+  std::printf("\nwall_seconds=%.1f virtual_per_wall=%.0f\n", wall_seconds,
+              wall_seconds > 0 ? totals.virtual_seconds / wall_seconds : 0.0);
+  std::printf("sim: seeds=%" PRIu64 " virtual_hours=%.2f violations=%" PRIu64 " stuck=%" PRIu64
+              " faults=%" PRIu64 "\n",
+              totals.seeds, totals.virtual_seconds / 3600, totals.violations, totals.stuck, faults);
+}
+
+int RunAll(const Arguments& arguments) {
+  const auto began = std::chrono::steady_clock::now();
+  const std::uint64_t count = arguments.last - arguments.first;
+  std::uint32_t jobs = arguments.jobs;
+  if (jobs == 0) jobs = std::max(1u, std::thread::hardware_concurrency());
+  if (count < jobs) jobs = static_cast<std::uint32_t>(count) + 1;
+  std::vector<Worker> workers(jobs);
+  std::fflush(stdout);
+  for (std::uint32_t job = 0; job < jobs; ++job) {
+    int files[2];
+    if (::pipe(files) != 0) {
+      std::perror("kommander-sim: pipe");
+      return 2;
+    }
+    const pid_t process = ::fork();
+    if (process < 0) {
+      std::perror("kommander-sim: fork");
+      return 2;
+    }
+    if (process == 0) {
+      ::close(files[0]);
+      for (const Worker& other : workers) {
+        if (other.file >= 0) ::close(other.file);
+      }
+      const int code = RunWorker(arguments, files[1], job, jobs);
+      std::fflush(nullptr);
+      ::_exit(code);
+    }
+    ::close(files[1]);
+    workers[job].process = process;
+    workers[job].file = files[0];
+  }
+  Totals totals;
+  std::vector<Worker*> alive;
+  for (Worker& worker : workers) alive.push_back(&worker);
+  auto told = began;
+  // Workers are heard in turn: each sends little, and the pipe holds it until then.
+  for (std::size_t turn = 0; !alive.empty(); ++turn) {
+    Worker* worker = alive[turn % alive.size()];
+    if (!TakeMessage(arguments, *worker, totals)) {
+      EndWorker(arguments, *worker, totals);
+      std::erase(alive, worker);
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told > std::chrono::seconds(5)) {
+      told = now;
+      std::fprintf(stderr,
+                   "kommander-sim: %" PRIu64 " seeds, %.1f virtual hours, %" PRIu64
+                   " violations, %" PRIu64 " stuck\n",
+                   totals.seeds, totals.virtual_seconds / 3600, totals.violations, totals.stuck);
+    }
+  }
+  const double wall =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  PrintTotals(totals, wall);
+  return totals.violations == 0 && totals.stuck == 0 ? 0 : 1;
+}
+
+bool ParseSeeds(const std::string& text, Arguments& arguments) {
+  const auto number = [](std::string_view digits, std::uint64_t& value) {
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return result.ec == std::errc() && result.ptr == digits.data() + digits.size();
+  };
+  const std::size_t dots = text.find("..");
+  if (dots == std::string::npos) {
+    if (!number(text, arguments.first)) return false;
+    arguments.last = arguments.first;
+    return true;
+  }
+  const std::string_view view(text);
+  return number(view.substr(0, dots), arguments.first) &&
+         number(view.substr(dots + 2), arguments.last) && arguments.first <= arguments.last;
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  Arguments arguments;
+  std::string seeds = "0..99";
+  CLI::App app(
+      "Runs whole clusters in a deterministic world, one per seed: faults first, with every "
+      "invariant checked after every step, then everything is healed and the cluster must recover. "
+      "Exit code 0: all seeds are good; 1: a violation or a stuck cluster; 2: bad usage.",
+      "kommander-sim");
+  app.add_option("--seeds", seeds, "A..B, inclusive, 64 bits; or one seed")->capture_default_str();
+  app.add_option("--virtual-seconds", arguments.virtual_seconds,
+                 "length of the phase with faults, per seed")
+      ->capture_default_str()
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}));
+  app.add_option("--nodes", arguments.nodes, "1..7; default: by the seed")->check(CLI::Range(1, 7));
+  app.add_option("--partitions", arguments.partitions, "user partitions; default: by the seed")
+      ->check(CLI::Range(1, 64));
+  app.add_option("--jobs", arguments.jobs, "worker processes; default: one per core")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--trace", arguments.trace, "write the event trace there; one seed only");
+  app.add_flag("--no-faults", arguments.no_faults, "load only");
+  app.add_flag("--shrink", arguments.shrink, "look for a shorter plan of faults that still fails");
+  app.add_flag("--verbose", arguments.verbose, "one line per seed");
+  try {
+    app.parse(count, values);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!ParseSeeds(seeds, arguments)) {
+    std::fprintf(stderr, "kommander-sim: --seeds wants A..B with A <= B, not \"%s\"\n",
+                 seeds.c_str());
+    return 2;
+  }
+  if (!arguments.trace.empty() && arguments.first != arguments.last) {
+    std::fprintf(stderr, "kommander-sim: --trace wants a single seed\n");
+    return 2;
+  }
+  return RunAll(arguments);
+}

@@ -1,0 +1,247 @@
+// Lives and deaths of a simulated node.
+#include "sim_node.hpp"
+
+#include <utility>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace kommander::sim {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Waits in virtual time inside a coroutine of the process.
+template <class Token>
+auto Sleep(ProcessRecord& process, Duration duration, Token&& token) {
+  return asio::async_initiate<Token, void()>(
+      [&process](auto handler, Duration length) {
+        auto executor = asio::get_associated_executor(handler);
+        process.world.PushAt(process, process.world.Now() + length,
+                             [executor, handler = std::move(handler)]() mutable {
+                               asio::post(executor, std::move(handler));
+                             });
+      },
+      token, duration);
+}
+
+}  // namespace
+
+ClusterOptions DrawClusterOptions(Chance& chance, std::uint32_t nodes, std::uint32_t partitions) {
+  ClusterOptions options;
+  static constexpr std::uint32_t kNodes[] = {1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7};
+  options.nodes = nodes != 0 ? nodes : kNodes[chance.Below(std::size(kNodes))];
+  options.partitions =
+      partitions != 0 ? partitions : static_cast<std::uint32_t>(chance.Between(1, 4));
+  options.election_timeout = std::chrono::milliseconds(chance.Between(300, 1000));
+  options.tight_limits = chance.OneIn(3);
+  options.slow_apply_permille = chance.OneIn(3) ? 30 : 0;
+  options.bad_apply_permille = chance.OneIn(3) ? 10 : 0;
+  options.io.batch_lane_units_max = chance.OneIn(2) ? 1 : chance.Between(2, 16);
+  options.io.lane_units_max = options.tight_limits ? 8 : 256;
+  return options;
+}
+
+SimNode::SimNode(World& world, SimNetwork& network, Checker& checker, NodeId id,
+                 const ClusterOptions& options, std::vector<NodeAddress> members)
+    : world_(world),
+      network_(network),
+      checker_(checker),
+      id_(id),
+      options_(options),
+      members_(std::move(members)),
+      chance_(world.Fork(0x6e00 + id.value())),
+      disk_(std::make_shared<SimDisk>(id, world.Fork(0x6400 + id.value()), &checker)),
+      clock_(std::make_shared<SimClock>(world)) {
+  checker_.AddDisk(id_, disk_);
+}
+
+SimNode::~SimNode() {
+  if (raft_) PowerLoss();
+  Bury();
+}
+
+Endpoint SimNode::AddressOf(NodeId node) {
+  return {"sim", static_cast<std::uint16_t>(node.value())};
+}
+
+RaftConfiguration SimNode::MakeConfiguration() const {
+  RaftConfiguration configuration;
+  configuration.Id(id_)
+      .ClusterId("simulated")
+      .Listen(AddressOf(id_))
+      .InitialMembers(members_)
+      .InitialPartitions(options_.partitions)
+      .ElectionTimeout(options_.election_timeout)
+      .LeaderTimeout(std::chrono::seconds(2))
+      .JoinTimeout(std::chrono::seconds(0));
+  if (options_.tight_limits) {
+    configuration.EntryBytesMax(2048)
+        .QueuedProposalsMax(16)
+        .QueuedProposalBytesMax(16 << 10)
+        .QueuedMessagesMax(32)
+        .InflightBytesMax(4096)
+        .UncommittedBytesMax(16 << 10)
+        .ApplyBytesMax(4096)
+        .CacheBytesMax(2048);
+  }
+  return configuration;
+}
+
+void SimNode::Start() {
+  ++life_;
+  process_ =
+      std::make_unique<Process>(world_, std::string("node ").append(std::to_string(id_.value())));
+  wal_ = std::make_shared<SimWal>(disk_);
+  io_ = std::make_shared<SimIoScheduler>(process_->record(), id_, disk_, mood_, options_.io,
+                                         chance_.Fork(life_), &checker_);
+  transport_ = network_.CreateTransport(process_->record(), id_);
+  RaftDependencies dependencies;
+  dependencies.clock = clock_;
+  dependencies.io_scheduler = io_;
+  dependencies.seed = chance_.Next();
+  raft_ =
+      std::make_unique<RaftManager>(process_->get_executor(), MakeConfiguration(), wal_, transport_,
+                                    std::make_shared<StaticDiscovery>(members_), dependencies);
+  paused_ = stopping_ = join_ended_ = false;
+  join_error_ = {};
+  applying_.clear();
+  running_since_ = world_.Now();
+  checker_.LifeBegan(id_);
+  RegisterHandlers();
+  world_.trace().Event(world_.Now(), "start", id_.value(), life_);
+  raft_->JoinCluster([this, life = life_](error_code error) {
+    if (life != life_) return;
+    join_ended_ = true;
+    join_error_ = error;
+    world_.trace().Event(world_.Now(), "joined", id_.value(), life_,
+                         static_cast<std::uint64_t>(error.value()));
+  });
+}
+
+void SimNode::RegisterHandlers() {
+  const bool is_slow = options_.slow_apply_permille != 0;
+  const std::uint64_t life = life_;
+  ProcessRecord* process = &process_->record();
+  const auto handler = [this, life, is_slow, process](bool restored) -> Handler<RaftLog> {
+    if (is_slow) {
+      return [this, restored, life, process](RaftLog log) {
+        return ApplySlowly(std::move(log), restored, life, process);
+      };
+    }
+    return [this, restored, life](const RaftLog& log) { return Apply(log, restored, life); };
+  };
+  raft_->OnLogRestored(handler(true));
+  raft_->OnReplicationReceived(handler(false));
+}
+
+bool SimNode::Apply(const RaftLog& log, bool restored, std::uint64_t life) {
+  world_.trace().Event(world_.Now(), restored ? "restored" : "applied", id_.value(),
+                       log.partition().value(), log.index().value(), log.ordinal());
+  if (!raft_ || life != life_) {
+    checker_.Report("handlers", "a handler is called after the end of its manager");
+    return true;
+  }
+  if (applying_.contains(log.partition())) {
+    checker_.Report("handlers", "two handlers of one partition overlap");
+  }
+  checker_.Delivered(id_, log, restored);
+  return !chance_.Permille(options_.bad_apply_permille);
+}
+
+asio::awaitable<bool> SimNode::ApplySlowly(RaftLog log, bool restored, std::uint64_t life,
+                                           ProcessRecord* process) {
+  const bool result = Apply(log, restored, life);
+  if (chance_.Permille(options_.slow_apply_permille)) {
+    applying_.insert(log.partition());
+    const Duration length =
+        chance_.Between(std::chrono::milliseconds(1), 2 * options_.election_timeout);
+    co_await Sleep(*process, length, asio::use_awaitable);
+    if (life == life_) applying_.erase(log.partition());
+  }
+  co_return result;
+}
+
+void SimNode::EndLife() {
+  raft_.reset();
+  // The scheduler and the transport go with the node that shares them.
+  io_.reset();
+  transport_.reset();
+  wal_.reset();
+  paused_ = stopping_ = false;
+  stopped_ = nullptr;
+}
+
+void SimNode::PowerLoss() {
+  if (!raft_) return;
+  world_.trace().Event(world_.Now(), "power-loss", id_.value(), life_);
+  // Nothing of the process moves any more, not even what its destructors would do.
+  io_->Kill();
+  transport_->Kill();
+  wal_->Detach();
+  EndLife();
+  process_.reset();
+  disk_->Crash();
+}
+
+void SimNode::Abandon() {
+  if (!raft_ || stopping_) return;
+  world_.trace().Event(world_.Now(), "abandon", id_.value(), life_);
+  if (paused_) SetPaused(false);
+  const std::shared_ptr<SimWal> wal = wal_;
+  const std::shared_ptr<SimTransport> transport = transport_;
+  EndLife();
+  wal->Detach();
+  disk_->Crash();
+  remains_.push_back(std::move(process_));
+}
+
+void SimNode::Bury() { remains_.clear(); }
+
+void SimNode::Stop(std::function<void()> done) {
+  if (!raft_ || stopping_) return;
+  world_.trace().Event(world_.Now(), "stop", id_.value(), life_);
+  stopping_ = true;
+  stopped_ = std::move(done);
+  raft_->Stop([this, life = life_](error_code) { OnStopped(life); });
+}
+
+// Runs on the process that it ends: the end comes from outside of it.
+void SimNode::OnStopped(std::uint64_t life) {
+  if (life != life_ || !raft_) return;
+  world_.trace().Event(world_.Now(), "stopped", id_.value(), life_);
+  std::function<void()> done = std::move(stopped_);
+  EndLife();
+  disk_->Crash();
+  remains_.push_back(std::move(process_));
+  if (done) done();
+}
+
+void SimNode::SetPaused(bool paused) {
+  if (!process_) return;
+  world_.trace().Event(world_.Now(), paused ? "pause" : "resume", id_.value(), life_);
+  paused_ = paused;
+  if (!paused) running_since_ = world_.Now();
+  world_.SetPaused(process_->record(), paused);
+}
+
+bool SimNode::IsBroken() const {
+  if (!raft_) return false;
+  if (join_ended_ && join_error_) return true;
+  if (disk_->IsFailed()) return true;
+  for (std::uint32_t partition = 0; partition <= options_.partitions; ++partition) {
+    if (raft_->Status(partition).failed) return true;
+  }
+  return false;
+}
+
+void SimNode::Look() {
+  for (std::uint32_t partition = 0; partition <= options_.partitions; ++partition) {
+    checker_.Look(id_, raft_->Status(partition));
+  }
+}
+
+}  // namespace kommander::sim

@@ -1,0 +1,107 @@
+// One node of a simulated cluster through all of its lives: a disk that stays, and per life a
+// process with a whole RaftManager over the simulated seams.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <kommander/raft_manager.hpp>
+
+#include "checker.hpp"
+#include "cluster_options.hpp"
+#include "sim_clock.hpp"
+#include "sim_disk.hpp"
+#include "sim_io_scheduler.hpp"
+#include "sim_network.hpp"
+#include "world.hpp"
+
+namespace kommander::sim {
+
+class SimNode {
+ public:
+  SimNode(World& world, SimNetwork& network, Checker& checker, NodeId id,
+          const ClusterOptions& options, std::vector<NodeAddress> members);
+  ~SimNode();
+  SimNode(const SimNode&) = delete;
+  SimNode& operator=(const SimNode&) = delete;
+
+  static Endpoint AddressOf(NodeId node);
+
+  // Down only.
+  void Start();
+  // The process ends between two of its functions; what was not synced is lost or not.
+  void PowerLoss();
+  // The manager is destroyed without Stop; its process goes on until the next start or Bury.
+  void Abandon();
+  // Stop, then the end. `done` is called once the process has ended; not after a PowerLoss.
+  void Stop(std::function<void()> done);
+  void SetPaused(bool paused);
+  // Ends the processes of abandoned lives.
+  void Bury();
+
+  [[nodiscard]] NodeId id() const noexcept { return id_; }
+  [[nodiscard]] std::uint64_t life() const noexcept { return life_; }
+  // Null while down.
+  [[nodiscard]] RaftManager* raft() const noexcept { return raft_.get(); }
+  [[nodiscard]] bool IsUp() const noexcept { return raft_ != nullptr; }
+  [[nodiscard]] bool IsStopping() const noexcept { return stopping_; }
+  [[nodiscard]] bool IsPaused() const noexcept { return paused_; }
+  // JoinCluster has ended with an error, or a partition's storage has failed.
+  [[nodiscard]] bool IsBroken() const;
+  [[nodiscard]] bool IsJoined() const noexcept { return join_ended_ && !join_error_; }
+  [[nodiscard]] error_code join_error() const noexcept { return join_error_; }
+  // When it last began to run, or to run again.
+  [[nodiscard]] Instant running_since() const noexcept { return running_since_; }
+  [[nodiscard]] const std::shared_ptr<SimDisk>& disk() const noexcept { return disk_; }
+  [[nodiscard]] DiskMood& mood() noexcept { return *mood_; }
+  [[nodiscard]] SimClock& clock() noexcept { return *clock_; }
+  // The process of the present life; null while down.
+  [[nodiscard]] const ProcessRecord* process() const noexcept {
+    return process_ ? &process_->record() : nullptr;
+  }
+  // Shows the public state to the checker.
+  void Look();
+
+ private:
+  [[nodiscard]] RaftConfiguration MakeConfiguration() const;
+  void RegisterHandlers();
+  bool Apply(const RaftLog& log, bool restored, std::uint64_t life);
+  boost::asio::awaitable<bool> ApplySlowly(RaftLog log, bool restored, std::uint64_t life,
+                                           ProcessRecord* process);
+  void EndLife();
+  void OnStopped(std::uint64_t life);
+
+  World& world_;
+  SimNetwork& network_;
+  Checker& checker_;
+  const NodeId id_;
+  const ClusterOptions options_;
+  const std::vector<NodeAddress> members_;
+  Chance chance_;
+  std::shared_ptr<SimDisk> disk_;
+  std::shared_ptr<DiskMood> mood_ = std::make_shared<DiskMood>();
+  std::shared_ptr<SimClock> clock_;
+  std::uint64_t life_ = 0;
+
+  // Of the present life.
+  std::unique_ptr<Process> process_;
+  std::shared_ptr<SimWal> wal_;
+  std::shared_ptr<SimIoScheduler> io_;
+  std::shared_ptr<SimTransport> transport_;
+  std::unique_ptr<RaftManager> raft_;
+  std::set<PartitionId> applying_;  // a handler of the partition is running
+  std::function<void()> stopped_;
+  Instant running_since_{};
+  bool paused_ = false;
+  bool stopping_ = false;
+  bool join_ended_ = false;
+  error_code join_error_;
+  std::vector<std::unique_ptr<Process>> remains_;
+};
+
+}  // namespace kommander::sim

@@ -1,0 +1,304 @@
+// The two phases of a run.
+#include "simulation.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "codec_filter.hpp"
+#include "fault_injector.hpp"
+#include "sim_node.hpp"
+
+namespace kommander::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// Functions at one instant of virtual time: more is a livelock.
+constexpr std::uint64_t kStepsAtInstantMax = 500'000;
+constexpr Duration kOverdueCheckInterval = 50ms;
+
+}  // namespace
+
+Simulation::Simulation(SimulationOptions options)
+    : options_(std::move(options)), world_(options_.seed) {
+  world_.trace().WriteTo(options_.trace);
+  Chance chance = world_.Fork(0x636c75);
+  cluster_ = DrawClusterOptions(chance, options_.nodes, options_.partitions);
+  FaultPlanOptions plan_options;
+  plan_options.nodes = cluster_.nodes;
+  plan_options.partitions = cluster_.partitions;
+  plan_options.length = options_.length;
+  Chance plan_chance = world_.Fork(0x706c61);
+  if (options_.plan) {
+    plan_ = *options_.plan;
+  } else if (options_.faults) {
+    plan_ = DrawFaultPlan(plan_chance, plan_options);
+  }
+  network_ = std::make_unique<SimNetwork>(world_, &checker_);
+  network_->SetFilter(&PassThroughCodec, cluster_.encode_permille);
+  std::vector<NodeAddress> members;
+  for (std::uint32_t id = 1; id <= cluster_.nodes; ++id) {
+    members.emplace_back(NodeId(id), SimNode::AddressOf(NodeId(id)));
+  }
+  for (const NodeAddress& member : members) {
+    nodes_.push_back(
+        std::make_unique<SimNode>(world_, *network_, checker_, member.id, cluster_, members));
+  }
+  WorkloadOptions load;
+  load.pause_max = std::chrono::milliseconds(chance.Between(5, 100));
+  workload_ = std::make_unique<Workload>(world_, checker_, nodes_, cluster_, load);
+  injector_ = std::make_unique<FaultInjector>(world_, *network_, nodes_, *workload_, cluster_);
+}
+
+Simulation::~Simulation() {
+  // Nodes first: what they drop may still speak to clients and network.
+  injector_.reset();
+  nodes_.clear();
+  workload_.reset();
+  network_.reset();
+}
+
+bool Simulation::IsHealthy() const { return checker_.violation_count() == 0; }
+
+bool Simulation::RunUntil(Instant limit) {
+  while (world_.Step(limit)) {
+    const ProcessRecord* moved = world_.last_process();
+    if (moved == nullptr) continue;
+    for (const auto& node : nodes_) {
+      if (node->process() == moved) node->Look();
+    }
+    if (world_.Now() >= next_overdue_check_) {
+      next_overdue_check_ = world_.Now() + kOverdueCheckInterval;
+      workload_->CheckOverdue();
+    }
+    if (world_.steps_at_instant() > kStepsAtInstantMax) {
+      checker_.Report("progress", "a livelock: functions run and time does not");
+    }
+    if (!IsHealthy()) return false;
+  }
+  return IsHealthy();
+}
+
+template <class Condition>
+bool Simulation::RunUntilHolds(Instant limit, Condition condition) {
+  while (!condition()) {
+    if (world_.Now() >= limit) return false;
+    if (!RunUntil(std::min(limit, world_.Now() + 20ms))) return false;
+    // The world may have nothing to do before the limit; time passes all the same.
+    world_.RunUntil(std::min(limit, world_.Now() + 1ms));
+  }
+  return true;
+}
+
+void Simulation::SafetyPhase() {
+  for (const auto& node : nodes_) node->Start();
+  workload_->Begin();
+  injector_->Begin(plan_);
+  RunUntil(world_.Now() + options_.length);
+}
+
+SimNode* Simulation::LeaderOf(PartitionId partition) const {
+  for (const auto& node : nodes_) {
+    if (!node->IsUp()) continue;
+    const PartitionStatus status = node->raft()->Status(partition);
+    if (status.role == Role::kLeader && status.ready) return node.get();
+  }
+  return nullptr;
+}
+
+bool Simulation::AwaitLeaders(Instant limit) {
+  return RunUntilHolds(limit, [&] {
+    for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
+      if (LeaderOf(partition) == nullptr) return false;
+    }
+    return std::all_of(nodes_.begin(), nodes_.end(),
+                       [](const auto& node) { return node->IsJoined(); });
+  });
+}
+
+// Everybody votes again in every partition.
+bool Simulation::AwaitMembers(Instant limit) {
+  std::vector<NodeId> all;
+  for (const auto& node : nodes_) all.push_back(node->id());
+  const Configuration everybody(all);
+  std::map<PartitionId, std::uint64_t> asked;
+  return RunUntilHolds(limit, [&] {
+    bool done = true;
+    for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
+      SimNode* leader = LeaderOf(partition);
+      done = done && leader != nullptr;
+      if (leader == nullptr) continue;
+      const LogView* view = checker_.facts().View(leader->id(), partition);
+      const auto& newest = view->configurations().back();
+      if (newest.configuration == everybody) {
+        done = done && leader->raft()->Status(partition).committed >= newest.index;
+        continue;
+      }
+      done = false;
+      const auto open = asked.find(partition);
+      if (open != asked.end() && workload_->Answer(open->second) == nullptr) continue;
+      asked[partition] = workload_->Reconfigure(*leader, partition, everybody, 2s);
+    }
+    return done;
+  });
+}
+
+bool Simulation::AwaitFreshWrites(Instant limit) {
+  std::map<PartitionId, std::uint64_t> asked;
+  return RunUntilHolds(limit, [&] {
+    bool done = true;
+    for (std::uint32_t partition = 1; partition <= cluster_.partitions; ++partition) {
+      const auto probe = asked.find(partition);
+      const ClientOperation* answer =
+          probe == asked.end() ? nullptr : workload_->Answer(probe->second);
+      if (answer != nullptr && !answer->error) continue;
+      done = false;
+      SimNode* leader = LeaderOf(partition);
+      if ((probe == asked.end() || answer != nullptr) && leader != nullptr) {
+        asked[partition] = workload_->Write(*leader, partition, 1);
+      }
+    }
+    return done;
+  });
+}
+
+bool Simulation::AwaitFreshReads(Instant limit) {
+  std::map<std::pair<NodeId, PartitionId>, std::uint64_t> asked;
+  return RunUntilHolds(limit, [&] {
+    bool done = true;
+    for (const auto& node : nodes_) {
+      for (std::uint32_t partition = 1; partition <= cluster_.partitions; ++partition) {
+        const auto key = std::pair(node->id(), PartitionId(partition));
+        const auto probe = asked.find(key);
+        const ClientOperation* answer =
+            probe == asked.end() ? nullptr : workload_->Answer(probe->second);
+        if (answer != nullptr && !answer->error) continue;
+        done = false;
+        if (probe == asked.end() || answer != nullptr) {
+          asked[key] = workload_->Read(*node, partition);
+        }
+      }
+    }
+    return done;
+  });
+}
+
+bool Simulation::AwaitEqualStates(Instant limit) {
+  return RunUntilHolds(limit, [&] {
+    for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
+      const PartitionStatus first = nodes_.front()->raft()->Status(partition);
+      for (const auto& node : nodes_) {
+        const PartitionStatus status = node->raft()->Status(partition);
+        if (status.applied != status.last || status.last != first.last ||
+            status.digest != first.digest) {
+          return false;
+        }
+        if (checker_.DeliveredBy(node->id(), partition) != checker_.DeliveredAnywhere(partition)) {
+          return false;
+        }
+      }
+    }
+    return true;
+  });
+}
+
+void Simulation::CheckAckedWrites() {
+  for (const ClientOperation& operation : workload_->acked_writes()) {
+    if (checker_.PlaceOf(operation.id) == operation.index) continue;
+    checker_.Report("acknowledged writes survive",
+                    "write " + std::to_string(operation.id) + " of partition " +
+                        std::to_string(operation.partition.value()) + ", acknowledged at " +
+                        std::to_string(operation.index.value()) + ", was never delivered");
+  }
+}
+
+bool Simulation::StopAll(Instant limit) {
+  for (const auto& node : nodes_) {
+    node->Stop([this, &node, life = node->life()] { workload_->OnNodeLeft(node->id(), life); });
+  }
+  const bool stopped = RunUntilHolds(limit, [&] {
+    return std::none_of(nodes_.begin(), nodes_.end(),
+                        [](const auto& node) { return node->IsUp(); });
+  });
+  return stopped && RunUntil(world_.Now() + 1s);
+}
+
+void Simulation::CheckNothingIsLeft() {
+  if (workload_->open() != 0) {
+    checker_.Report("nothing in silence",
+                    std::to_string(workload_->open()) + " calls are open after the stop");
+  }
+  if (const std::int64_t tracked = world_.TrackedWork(); tracked != 0) {
+    checker_.Report("clean stop", "outstanding work after the stop: " + std::to_string(tracked));
+  }
+}
+
+std::string Simulation::Describe() const {
+  std::string text;
+  for (const auto& node : nodes_) {
+    text += "\n  node " + std::to_string(node->id().value());
+    if (!node->IsUp()) {
+      text += " is down";
+      continue;
+    }
+    if (!node->IsJoined()) text += " has not joined";
+    for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
+      const PartitionStatus status = node->raft()->Status(partition);
+      text += " | " + std::to_string(partition) + ": " + std::string(ToString(status.role)) +
+              (status.ready ? "*" : "") + " leader " + std::to_string(status.leader.value()) +
+              " term " + std::to_string(status.term.value()) + " last " +
+              std::to_string(status.last.value()) + " durable " +
+              std::to_string(status.durable.value()) + " committed " +
+              std::to_string(status.committed.value()) + " applied " +
+              std::to_string(status.applied.value());
+    }
+  }
+  return text;
+}
+
+void Simulation::BeStuck(const std::string& what) {
+  if (IsHealthy() && stuck_.empty()) stuck_ = what + Describe();
+}
+
+void Simulation::LivenessPhase() {
+  injector_->HealAll();
+  world_.trace().Event(world_.Now(), "healed");
+  workload_->End();
+  const Duration timeout = cluster_.election_timeout;
+  // The disks' leftovers, and the connections that have to be made, are not the library's.
+  if (!AwaitLeaders(world_.Now() + 10 * timeout + 1s)) return BeStuck("no leader everywhere");
+  if (!AwaitMembers(world_.Now() + 20 * timeout)) return BeStuck("members do not change");
+  if (!AwaitFreshWrites(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh write");
+  if (!AwaitEqualStates(world_.Now() + 20 * timeout + 5s)) return BeStuck("states differ");
+  if (!AwaitFreshReads(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh read");
+  CheckAckedWrites();
+  if (!IsHealthy()) return;
+  if (!StopAll(world_.Now() + 10s)) return BeStuck("a node does not stop");
+  CheckNothingIsLeft();
+}
+
+SimulationResult Simulation::Run() {
+  const Instant began = world_.Now();
+  SafetyPhase();
+  if (IsHealthy()) LivenessPhase();
+  SimulationResult result;
+  result.violations = checker_.violations();
+  result.violation_count = checker_.violation_count();
+  result.stuck = stuck_;
+  result.faults = injector_->counts();
+  result.network = network_->counters();
+  result.workload = workload_->counters();
+  result.virtual_time = world_.Now() - began;
+  result.steps = world_.steps();
+  result.trace_hash = world_.trace().hash();
+  for (const auto& node : nodes_) {
+    result.units_torn += node->disk()->units_torn();
+    for (const auto& [partition, log] : node->disk()->partitions()) {
+      result.elections += log.hard_state.term.value();
+    }
+  }
+  return result;
+}
+
+}  // namespace kommander::sim

@@ -1,0 +1,91 @@
+// One run of one seed: a cluster under load and faults, every invariant checked after every step;
+// then everything is healed and the cluster owes a leader, equal logs and every acknowledged write.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checker.hpp"
+#include "cluster_options.hpp"
+#include "fault_plan.hpp"
+#include "sim_network.hpp"
+#include "workload.hpp"
+
+namespace kommander::sim {
+
+class FaultInjector;
+
+struct SimulationOptions {
+  std::uint64_t seed = 0;
+  Duration length = std::chrono::seconds(60);  // of the phase with faults
+  std::uint32_t nodes = 0;                     // 0: by the seed
+  std::uint32_t partitions = 0;                // 0: by the seed
+  bool faults = true;
+  std::optional<std::vector<Fault>> plan;  // instead of the seed's own
+  std::string* trace = nullptr;
+};
+
+struct SimulationResult {
+  std::vector<Violation> violations;
+  std::uint64_t violation_count = 0;
+  std::string stuck;  // what the healed cluster did not manage; empty: everything
+  FaultCounts faults{};
+  NetworkCounters network;
+  WorkloadCounters workload;
+  std::uint64_t units_torn = 0;
+  Duration virtual_time{};
+  std::uint64_t steps = 0;
+  std::uint64_t trace_hash = 0;
+  std::uint64_t elections = 0;  // highest terms, summed
+  [[nodiscard]] bool IsGood() const noexcept { return violation_count == 0 && stuck.empty(); }
+};
+
+class Simulation {
+ public:
+  explicit Simulation(SimulationOptions options);
+  ~Simulation();
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  SimulationResult Run();
+  [[nodiscard]] const std::vector<Fault>& plan() const noexcept { return plan_; }
+  [[nodiscard]] const ClusterOptions& cluster() const noexcept { return cluster_; }
+
+ private:
+  // Steps until the instant, looking at whoever moved; false: a violation or a livelock.
+  bool RunUntil(Instant limit);
+  // Steps until the condition holds, asking now and then; false: not by `limit`, or a violation.
+  template <class Condition>
+  bool RunUntilHolds(Instant limit, Condition condition);
+  void SafetyPhase();
+  void LivenessPhase();
+  bool AwaitLeaders(Instant limit);
+  bool AwaitMembers(Instant limit);
+  bool AwaitFreshWrites(Instant limit);
+  bool AwaitEqualStates(Instant limit);
+  bool AwaitFreshReads(Instant limit);
+  void CheckAckedWrites();
+  bool StopAll(Instant limit);
+  void CheckNothingIsLeft();
+  [[nodiscard]] bool IsHealthy() const;
+  [[nodiscard]] SimNode* LeaderOf(PartitionId partition) const;
+  [[nodiscard]] std::string Describe() const;
+  void BeStuck(const std::string& what);
+
+  SimulationOptions options_;
+  World world_;
+  Checker checker_;
+  ClusterOptions cluster_;
+  std::vector<Fault> plan_;
+  std::unique_ptr<SimNetwork> network_;
+  std::vector<std::unique_ptr<SimNode>> nodes_;
+  std::unique_ptr<Workload> workload_;
+  std::unique_ptr<FaultInjector> injector_;
+  std::string stuck_;
+  Instant next_overdue_check_{};
+};
+
+}  // namespace kommander::sim

@@ -1,0 +1,111 @@
+// The clients of a simulated cluster: a seeded stream of calls to its nodes, and the record of how
+// each ended.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/cancellation_signal.hpp>
+
+#include <kommander/raft_manager.hpp>
+
+#include "chance.hpp"
+#include "checker.hpp"
+#include "cluster_options.hpp"
+#include "history.hpp"
+#include "sim_node.hpp"
+#include "world.hpp"
+
+namespace kommander::sim {
+
+// Shares of a thousand calls; the rest are plain writes.
+struct WorkloadOptions {
+  Duration pause_min = std::chrono::milliseconds(1);  // between two calls
+  Duration pause_max = std::chrono::milliseconds(60);
+  std::uint32_t batch_permille = 80;
+  std::uint32_t read_permille = 200;
+  std::uint32_t transfer_permille = 8;
+  std::uint32_t step_down_permille = 4;
+  std::uint32_t wait_permille = 10;
+  std::uint32_t cancel_permille = 40;
+  std::size_t payload_bytes_max = 200;
+};
+
+struct WorkloadCounters {
+  std::uint64_t began = 0;
+  std::uint64_t writes_acked = 0;
+  std::uint64_t reads_confirmed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t died = 0;
+};
+
+class Workload {
+ public:
+  Workload(World& world, Checker& checker, std::vector<std::unique_ptr<SimNode>>& nodes,
+           const ClusterOptions& cluster, const WorkloadOptions& options);
+
+  void Begin();
+  void End() noexcept { running_ = false; }
+
+  // One call each, also used by the liveness phase. They return the operation's number.
+  std::uint64_t Write(SimNode& node, PartitionId partition, std::uint32_t count);
+  std::uint64_t Read(SimNode& node, PartitionId partition);
+  std::uint64_t Transfer(SimNode& node, PartitionId partition, NodeId target);
+  std::uint64_t StepDown(SimNode& node, PartitionId partition);
+  std::uint64_t WaitForLeader(SimNode& node, PartitionId partition);
+  std::uint64_t Reconfigure(SimNode& node, PartitionId partition, Configuration target,
+                            Duration timeout);
+
+  // The node's process has ended without a word.
+  void OnNodeDied(NodeId node, std::uint64_t life);
+  // The node's manager has ended in an orderly way: every call of it is answered, now or very soon.
+  void OnNodeLeft(NodeId node, std::uint64_t life);
+  // Reports whatever should have been answered by now.
+  void CheckOverdue();
+  // None while it is open or has died.
+  [[nodiscard]] const ClientOperation* Answer(std::uint64_t operation) const;
+  [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
+  [[nodiscard]] const std::vector<ClientOperation>& acked_writes() const noexcept { return acked_; }
+  [[nodiscard]] const WorkloadCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] Process& process() noexcept { return process_; }
+
+ private:
+  struct Open {
+    ClientOperation operation;
+    std::unique_ptr<boost::asio::cancellation_signal> cancel;
+  };
+  void Next();
+  void CallOne();
+  SimNode* PickNode(PartitionId partition);
+  Open& Add(SimNode& node, PartitionId partition, OperationKind kind, Duration allowed);
+  // The completion token of an operation: runs on the clients' process, perhaps cancelled on the
+  // way.
+  template <class Result>
+  auto Token(Open& open);
+  template <class Result>
+  void Finish(std::uint64_t id, error_code error, const Result& result);
+  void Close(std::uint64_t id, error_code error, LogIndex index, Term term);
+  void PlanCancel(Open& open);
+  void Cancel(std::uint64_t id, boost::asio::cancellation_type type);
+  [[nodiscard]] Payload MakePayload(std::uint64_t id, std::uint32_t ordinal);
+
+  World& world_;
+  Checker& checker_;
+  std::vector<std::unique_ptr<SimNode>>& nodes_;
+  const ClusterOptions cluster_;
+  const WorkloadOptions options_;
+  Chance chance_;
+  Process process_;
+  bool running_ = false;
+  std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, Open> open_;
+  std::map<std::uint64_t, ClientOperation> died_;
+  std::unordered_map<std::uint64_t, ClientOperation> answered_;
+  std::vector<ClientOperation> acked_;
+  WorkloadCounters counters_;
+};
+
+}  // namespace kommander::sim
