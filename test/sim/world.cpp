@@ -102,7 +102,7 @@ bool World::Step(Instant limit) {
 void World::RunUntil(Instant limit) {
   while (Step(limit)) {
   }
-  if (now_ < limit) now_ = limit;
+  SkipTo(limit);
 }
 
 void World::SetPaused(ProcessRecord& process, bool paused) {
@@ -143,14 +143,13 @@ Process::Process(World& world, std::string name) : record_(&world.AddRecord(std:
 }
 
 Process::~Process() {
-  // As an io_context does it: strands drop what they hold, then the queue what it holds, and only
-  // then the services go, because a queued function may own a strand of this context.
+  // As in a context of Asio's own: services let go of what they hold, then whatever is queued is
+  // dropped while the services still exist, then they go. What is pushed meanwhile is void.
   ProcessRecord& record = *record_;
   shutdown();
+  record.context = nullptr;
   record.world.DropTasksOf(record);
   destroy();
-  record.context = nullptr;
-  record.world.DropTasksOf(record);  // what the services left behind
 }
 
 }  // namespace kommander::sim

@@ -116,6 +116,11 @@ class World {
   // Runs one ready function, chosen by the seed, or, when there is none, moves time to the next
   // timer and makes ready what is due then, if that is not after `limit`. False: nothing left.
   bool Step(Instant limit = kNever);
+  // Time passes up to `limit`, provided that nothing is ready and nothing due before it.
+  void SkipTo(Instant limit) noexcept {
+    const bool is_idle = ready_.empty() && (timers_.empty() || timers_.NextDue() > limit);
+    if (is_idle && now_ < limit) now_ = limit;
+  }
   // Steps until `limit` and sets the time to it.
   void RunUntil(Instant limit);
   void RunFor(Duration duration) { RunUntil(now_ + duration); }
