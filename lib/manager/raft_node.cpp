@@ -224,6 +224,9 @@ void RaftNode::Abandon() noexcept {
   is_stopping_.store(true);
   services_->gate.Close();
   services_->io->Abort();
+  // Woken here, from this thread: a context that is destroyed without running again frees what lies
+  // in its queues, and an actor that still waited would wait for ever.
+  for (const PartitionId partition : partitions_.Ids()) partitions_.Find(partition)->Stop({});
   Post([](RaftNode& self) {
     if (self.life_ == Life::kStopping || self.life_ == Life::kStopped) return;
     self.life_ = Life::kStopping;

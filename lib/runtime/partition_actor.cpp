@@ -87,8 +87,10 @@ void PartitionActor::Start() {
 }
 
 void PartitionActor::Stop(std::function<void()> done) {
-  StopEvent event{std::move(done)};
-  if (mailbox_.PushControl(std::move(event)) != Pushed::kAccepted && event.done) event.done();
+  Event event(StopEvent{std::move(done)});
+  if (mailbox_.PushControl(std::move(event)) == Pushed::kAccepted) return;
+  // Refused: it has stopped already, and the event is still ours.
+  if (auto& refused = std::get<StopEvent>(event); refused.done) refused.done();
 }
 
 void PartitionActor::NotifyNodeError(error_code error, std::string text) {

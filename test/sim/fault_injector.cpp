@@ -308,6 +308,7 @@ void FaultInjector::HealAll() {
   RefreshDisks();
   for (const auto& node : nodes_) {
     node->mood() = DiskMood();
+    node->SetSlowApply(false);
     node->clock().SetRate(0);
     node->clock().SetWallOffset(0);
     if (node->IsPaused()) node->SetPaused(false);

@@ -188,6 +188,12 @@ void SimNetwork::Redial(const std::weak_ptr<SimTransport>& transport, NodeId pee
 void SimNetwork::Flush(const std::shared_ptr<Connection>& connection) {
   connection->flush_pending = false;
   if (connection->closed || connection->outbox.empty()) return;
+  // An end that died without a word is noticed by whoever sends to it.
+  const auto acceptor = connection->acceptor.lock();
+  if (!acceptor || acceptor->stopped_ || acceptor->host_.expired()) {
+    return Close(connection,
+                 boost::system::errc::make_error_code(boost::system::errc::connection_reset));
+  }
   const LinkFaults& link = Link(connection->from, connection->to);
   std::vector<Message> messages = std::exchange(connection->outbox, {});
   if (link.cut) {
@@ -312,9 +318,13 @@ void SimTransport::LeaveNetwork() {
   }
   std::vector<std::shared_ptr<SimNetwork::Connection>> mine;
   for (const auto& [key, connection] : network_.connections_) {
-    const bool dialled = connection->dialler.lock().get() == this;
-    const bool accepted = connection->acceptor.lock().get() == this;
-    if (dialled || accepted) mine.push_back(connection);
+    // An expired side is one that is being destroyed: this one, perhaps.
+    const auto is_gone = [this](const std::weak_ptr<SimTransport>& side, NodeId node) {
+      const auto transport = side.lock();
+      return transport.get() == this || (!transport && node == node_);
+    };
+    const bool was_accepted = connection->accepted && is_gone(connection->acceptor, connection->to);
+    if (is_gone(connection->dialler, connection->from) || was_accepted) mine.push_back(connection);
   }
   for (const auto& connection : mine) {
     network_.Close(connection,

@@ -114,6 +114,8 @@ class SimTransport final : public Transport, public std::enable_shared_from_this
  public:
   SimTransport(SimNetwork& network, ProcessRecord& process, NodeId node)
       : network_(network), process_(process), node_(node) {}
+  // One that was never stopped leaves with its process: peers find its connections closed.
+  ~SimTransport() override { Kill(); }
 
   error_code Start(boost::asio::any_io_executor executor, Endpoint listen,
                    std::weak_ptr<TransportHost> host, std::string& detail) override;

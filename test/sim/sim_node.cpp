@@ -155,7 +155,7 @@ bool SimNode::Apply(const RaftLog& log, bool restored, std::uint64_t life) {
 asio::awaitable<bool> SimNode::ApplySlowly(RaftLog log, bool restored, std::uint64_t life,
                                            ProcessRecord* process) {
   const bool result = Apply(log, restored, life);
-  if (chance_.Permille(options_.slow_apply_permille)) {
+  if (may_be_slow_ && chance_.Permille(options_.slow_apply_permille)) {
     applying_.insert(log.partition());
     const Duration length =
         chance_.Between(std::chrono::milliseconds(1), 2 * options_.election_timeout);

@@ -41,6 +41,8 @@ class SimNode {
   // Stop, then the end. `done` is called once the process has ended; not after a PowerLoss.
   void Stop(std::function<void()> done);
   void SetPaused(bool paused);
+  // Whether deliveries may take a while, as the options say; they may at first.
+  void SetSlowApply(bool slow) noexcept { may_be_slow_ = slow; }
   // Ends the processes of abandoned lives.
   void Bury();
 
@@ -87,6 +89,7 @@ class SimNode {
   std::shared_ptr<DiskMood> mood_ = std::make_shared<DiskMood>();
   std::shared_ptr<SimClock> clock_;
   std::uint64_t life_ = 0;
+  bool may_be_slow_ = true;
 
   // Of the present life.
   std::unique_ptr<Process> process_;
