@@ -67,8 +67,8 @@ class StateMachineSafety final : public Invariant {
     bool live = false;
   };
   static std::string Name(const Delivery& delivery) {
-    return std::string("(").append(Text(delivery.index)) + "." + std::to_string(delivery.ordinal) + " of term " +
-           Text(delivery.term) + ")";
+    return std::string("(").append(Text(delivery.index)) + "." + std::to_string(delivery.ordinal) +
+           " of term " + Text(delivery.term) + ")";
   }
   std::map<std::pair<NodeId, PartitionId>, Cursor> cursors_;
   std::map<PartitionId, std::vector<Delivery>> sequences_;
