@@ -74,7 +74,9 @@ void WriteBatch::Answer(error_code error) noexcept {
   }
   for (Run& run : runs_) {
     for (WriteNode* node = run.nodes.front(); node != nullptr; node = node->next) {
-      node->unit = WriteUnit();
+      // All that a spent unit could hold on to; the rest is overwritten by the next one.
+      node->unit.boundary.reset();
+      std::vector<Entry>().swap(node->unit.entries);
       node->sink.reset();
     }
     spent_.Append(std::move(run.nodes));
