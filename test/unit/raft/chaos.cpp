@@ -39,6 +39,7 @@ TestCluster::Options Chaos::Options(std::uint64_t seed, Random& random) {
 
 Chaos::Chaos(std::uint64_t seed)
     : random_(seed),
+      theme_(static_cast<Theme>(seed % 4)),
       cluster_(Options(seed, random_), InitialVoters(random_)),
       now_(cluster_.now()),
       timeout_(100ms) {
@@ -51,6 +52,7 @@ Chaos::Chaos(std::uint64_t seed)
   loss_one_in_ = Chance(3) ? 0 : 3 + random_.Below(40);
   duplicate_one_in_ = Chance(2) ? 0 : 3 + random_.Below(40);
   delay_max_ = Below(Chance(4) ? timeout_ : timeout_ / 10) + 1us;
+  if (theme_ == Theme::kReads) delay_max_ = Below(timeout_ / 2) + 1us;
   sync_max_ = Below(Chance(4) ? timeout_ : timeout_ / 20) + 1us;
 }
 
@@ -66,6 +68,15 @@ std::uint32_t Chaos::AnyNode() {
 std::uint32_t Chaos::LikelyLeader() {
   if (const NodeId leader = cluster_.Leader(); leader && !Chance(5)) return leader.value();
   return AnyNode();
+}
+
+std::uint32_t Chaos::AnyLeader() {
+  std::vector<std::uint32_t> leaders;
+  for (const auto& [id, node] : cluster_.nodes()) {
+    const bool leads = node->core != nullptr && node->core->Status().role == RoleKind::kLeader;
+    if (leads) leaders.push_back(id.value());
+  }
+  return leaders.empty() ? AnyNode() : leaders[random_.Below(leaders.size())];
 }
 
 void Chaos::At(Instant when, std::function<void()> action) {
@@ -104,7 +115,7 @@ void Chaos::AfterStep() {
 void Chaos::Collect(NodeId id) {
   TestNode& node = *cluster_.nodes().at(id);
   NodeState& state = states_[id];
-  while (state.syncs_scheduled < node.disk.pending()) ScheduleSync(id);
+  if (node.disk.pending() != 0 && !state.sync_scheduled) ScheduleSync(id);
   if (!node.applier.empty() && !state.apply_scheduled) ScheduleApply(id);
   if (!node.fetches.empty()) ScheduleFetches(id);
   if (!node.snapshots.empty()) ScheduleSnapshots(id);
@@ -152,23 +163,21 @@ void Chaos::StepNow(NodeId id) {
   if (leads && !led) ++report_.leaders;
 }
 
+// One sync at a time; the next one takes some or all of what has queued meanwhile.
 void Chaos::ScheduleSync(NodeId id) {
   NodeState& state = states_[id];
-  ++state.syncs_scheduled;
-  // One disk, one order.
-  Instant done = std::max(now_, state.last_sync) + Below(sync_max_);
-  done = std::max(done, state.disk_stuck_until);
-  state.last_sync = done;
-  AtLife(id, done - now_, [this, id] {
+  state.sync_scheduled = true;
+  const Duration stuck = std::max(state.disk_stuck_until - now_, Duration(0));
+  AtLife(id, stuck + Below(sync_max_), [this, id] {
     NodeState& now_state = states_[id];
-    --now_state.syncs_scheduled;
+    // With failed storage the unit never answers; it stays on its way until the crash.
+    if (now_state.storage_failed) return;
+    now_state.sync_scheduled = false;
     TestNode& node = *cluster_.nodes().at(id);
-    if (now_state.storage_failed) {
-      // The unit never answers; it stays on its way until the crash.
-      ++now_state.syncs_scheduled;
-      return;
-    }
-    node.inbox.push_back(Persisted{node.disk.SyncOne()});
+    std::uint64_t count = Chance(2) ? node.disk.pending() : 1 + random_.Below(node.disk.pending());
+    UnitId last;
+    for (; count > 0; --count) last = node.disk.SyncOne();
+    node.inbox.push_back(Persisted{last});
     ScheduleStep(id);
   });
 }
@@ -229,7 +238,8 @@ void Chaos::ScheduleSnapshots(NodeId id) {
 }
 
 void Chaos::Client() {
-  const std::uint32_t id = Chance(4) ? AnyNode() : LikelyLeader();
+  const bool reads = theme_ == Theme::kReads;
+  const std::uint32_t id = Chance(4) ? AnyNode() : reads ? AnyLeader() : LikelyLeader();
   TestNode& node = cluster_.node(id);
   if (node.core == nullptr || states_[NodeId(id)].paused_until > now_) return;
   const Instant deadline = Chance(3) ? now_ + Below(5 * timeout_) : kNever;
@@ -340,9 +350,12 @@ Chaos::Report Chaos::Run(Duration fault_time) {
       At(at, self_action);
     }
   };
-  repeat(timeout_ / 10, [this] { Client(); });
-  repeat(timeout_ * 2, [this] { MemberClient(); });
-  repeat(timeout_ * 2, [this] { Fault(); });
+  const auto pace = [this](Theme theme, Duration often, Duration seldom) {
+    return theme_ == theme ? often : seldom;
+  };
+  repeat(pace(Theme::kReads, timeout_ / 40, timeout_ / 10), [this] { Client(); });
+  repeat(pace(Theme::kMembers, timeout_ / 3, timeout_ * 2), [this] { MemberClient(); });
+  repeat(pace(Theme::kCrashes, timeout_ / 2, timeout_ * 2), [this] { Fault(); });
   AfterStep();
   RunUntil(storm_end);
   Heal();

@@ -36,12 +36,11 @@ class Chaos {
   struct NodeState {
     std::uint64_t life = 1;
     bool step_scheduled = false;
-    std::size_t syncs_scheduled = 0;
+    bool sync_scheduled = false;
     bool apply_scheduled = false;
     Instant wake_at = kNever;
     Instant paused_until{};
     Instant disk_stuck_until{};
-    Instant last_sync{};
     bool storage_failed = false;
   };
 
@@ -49,6 +48,8 @@ class Chaos {
   [[nodiscard]] Duration Below(Duration bound);
   [[nodiscard]] std::uint32_t AnyNode();
   [[nodiscard]] std::uint32_t LikelyLeader();
+  // Somebody who takes itself for the leader, deposed or not; anybody if there is none.
+  [[nodiscard]] std::uint32_t AnyLeader();
 
   static TestCluster::Options Options(std::uint64_t seed, Random& random);
   void At(Instant when, std::function<void()> action);
@@ -74,7 +75,11 @@ class Chaos {
   [[nodiscard]] bool InOrder();
   void Fail(const std::string& what);
 
+  // What a life is about; the rest goes on beside it.
+  enum class Theme : std::uint8_t { kAll, kReads, kMembers, kCrashes };
+
   Random random_;
+  Theme theme_;
   TestCluster cluster_;
   std::multimap<Instant, std::function<void()>> events_;
   std::map<NodeId, NodeState> states_;
