@@ -369,7 +369,7 @@ class KvTest(unittest.TestCase):
         leader.kill()
         for i in range(50):
             status, answer = request_json(survivors[i % 2], 'POST', '/log/1', f'after {i}')
-            # Whoever still believes in the dead leader cannot reach it: that is no effect, for sure.
+            # Whoever still believes in the dead leader cannot reach it: certainly no effect.
             self.assertIn(status, (200, 503, 504) if i else (200, 503), answer)
             if status == 200:
                 acknowledged[answer['index']] = f'after {i}'
