@@ -274,7 +274,11 @@ error_code SimIoScheduler::SubmitWrite(WriteUnit unit, bool reserved,
                                        std::shared_ptr<IoSink> sink) {
   State& state = *state_;
   if (state.stopping || state.dead || !state.wal) return RaftErrc::NodeStopped;
-  if (state.failed) return RaftErrc::StorageFailed;
+  if (state.failed) {
+    // Never written, but part of the log that its core holds until it hears of the failure.
+    if (state.observer != nullptr) state.observer->OnSubmitted(state.node, unit);
+    return RaftErrc::StorageFailed;
+  }
   Lane& lane = state.lanes[unit.partition];
   const std::size_t factor = reserved ? state.options.reserved_factor : 1;
   if (lane.queue.size() >= state.options.lane_units_max * factor ||

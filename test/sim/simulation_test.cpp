@@ -1,0 +1,94 @@
+// Whole clusters under seeds: the same seed is the same run, a handful of seeds is good, and a run
+// meets the faults that it plans. Seeds that failed once are kept here.
+#include "simulation.hpp"
+
+#include <numeric>
+#include <set>
+
+#include "catch.hpp"
+
+using namespace kommander::sim;
+using namespace std::chrono_literals;
+
+namespace {
+
+SimulationResult RunSeed(std::uint64_t seed, kommander::Duration length,
+                         std::string* trace = nullptr) {
+  SimulationOptions options;
+  options.seed = seed;
+  options.length = length;
+  options.trace = trace;
+  return Simulation(options).Run();
+}
+
+std::string Explain(const SimulationResult& result) {
+  std::string text = result.stuck;
+  for (const Violation& violation : result.violations) {
+    text += violation.invariant + ": " + violation.what + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("the same seed is the same run, byte for byte") {
+  std::set<std::uint64_t> hashes;
+  for (std::uint64_t seed = 1000; seed < 1006; ++seed) {
+    std::string first;
+    std::string second;
+    const SimulationResult one = RunSeed(seed, 8s, &first);
+    const SimulationResult two = RunSeed(seed, 8s, &second);
+    INFO("seed " << seed);
+    CHECK(one.trace_hash == two.trace_hash);
+    CHECK(one.steps == two.steps);
+    CHECK(first.size() > 10'000);
+    CHECK((first == second));
+    hashes.insert(one.trace_hash);
+  }
+  CHECK(hashes.size() == 6);
+}
+
+TEST_CASE("writing a trace changes nothing") {
+  std::string trace;
+  CHECK(RunSeed(2000, 5s, &trace).trace_hash == RunSeed(2000, 5s).trace_hash);
+}
+
+TEST_CASE("twenty seeds with faults keep every promise and recover") {
+  std::uint64_t writes = 0;
+  std::uint64_t reads = 0;
+  std::uint64_t faults = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const SimulationResult result = RunSeed(seed, 15s);
+    INFO("seed " << seed << "\n" << Explain(result));
+    CHECK(result.IsGood());
+    writes += result.workload.writes_acked;
+    reads += result.workload.reads_confirmed;
+    faults += std::accumulate(result.faults.begin(), result.faults.end(), std::uint64_t{0});
+  }
+  CHECK(writes > 2000);
+  CHECK(reads > 500);
+  CHECK(faults > 50);
+}
+
+TEST_CASE("every kind of fault is drawn sooner or later, and names are distinct") {
+  std::set<FaultKind> drawn;
+  std::set<std::string_view> names;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Chance chance(seed);
+    FaultPlanOptions options;
+    options.nodes = 5;
+    options.partitions = 3;
+    const std::vector<Fault> plan = DrawFaultPlan(chance, options);
+    kommander::Duration before{};
+    for (const Fault& fault : plan) {
+      CHECK(fault.at >= before);
+      CHECK(fault.at + fault.length <= options.length);
+      CHECK(fault.node < options.nodes);
+      before = fault.at;
+      drawn.insert(fault.kind);
+      names.insert(ToString(fault.kind));
+    }
+  }
+  CHECK(drawn.size() == kFaultKinds);
+  CHECK(names.size() == kFaultKinds);
+}
