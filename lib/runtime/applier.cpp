@@ -216,6 +216,24 @@ asio::awaitable<bool> Applier::Guarded(std::shared_ptr<Applier> self,
   co_return co_await std::move(handler);
 }
 
+// Freed with its context instead of called: whoever waits for the stop holds this applier in turn,
+// so it is let go.
+class Applier::Resumption {
+ public:
+  explicit Resumption(std::shared_ptr<Applier> applier) noexcept : applier_(std::move(applier)) {}
+  Resumption(Resumption&&) noexcept = default;
+  ~Resumption() {
+    if (applier_) applier_->stop_done_ = nullptr;
+  }
+  void operator()(const std::exception_ptr& error, bool succeeded) {
+    const auto applier = std::exchange(applier_, nullptr);
+    applier->Resumed(!error && succeeded);
+  }
+
+ private:
+  std::shared_ptr<Applier> applier_;
+};
+
 template <class HandlerType, class... Arguments>
 Applier::Called Applier::Call(const HandlerType& handler, const Arguments&... arguments) {
   if (!handler) return Called::kTrue;
@@ -233,12 +251,8 @@ Applier::Called Applier::Call(const HandlerType& handler, const Arguments&... ar
   }
   busy_ = true;
   // co_spawn posts its first step, so Resumed never runs inside this call.
-  asio::co_spawn(
-      strand_, Guarded(shared_from_this(), handler.Spawn(arguments...)),
-      asio::bind_cancellation_slot(
-          signal_.slot(), [self = shared_from_this()](std::exception_ptr error, bool succeeded) {
-            self->Resumed(!error && succeeded);
-          }));
+  asio::co_spawn(strand_, Guarded(shared_from_this(), handler.Spawn(arguments...)),
+                 asio::bind_cancellation_slot(signal_.slot(), Resumption(shared_from_this())));
   return Called::kSuspended;
 }
 

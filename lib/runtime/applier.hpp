@@ -74,6 +74,8 @@ class Applier : public std::enable_shared_from_this<Applier> {
   bool DeliverLog(const RaftLog& log);
   void FinishEntry(const Entry& entry);
   void ReportApplied();
+  // The completion of a coroutine handler.
+  class Resumption;
   void Resumed(bool succeeded);
   Called CallOnce(const Work& work);
   static boost::asio::awaitable<bool> Guarded(std::shared_ptr<Applier> self,

@@ -152,6 +152,7 @@ void PartitionActor::OnApplied(LogIndex index) noexcept {
 }
 
 asio::awaitable<void> PartitionActor::Run(std::shared_ptr<PartitionActor> self) {
+  const Farewell farewell{*self};
   while (!self->stopping_) {
     co_await self->mailbox_.Wait(asio::use_awaitable);
     self->RunBurst();
@@ -211,6 +212,14 @@ void PartitionActor::Finish() {
       if (done) done();
     }
   });
+}
+
+void PartitionActor::Forget() noexcept {
+  mailbox_.Close();
+  mailbox_.Take(control_, data_);
+  control_.clear();
+  data_.clear();
+  stopped_.clear();
 }
 
 bool PartitionActor::Accept(Waiter waiter, raft::RequestId& request) {

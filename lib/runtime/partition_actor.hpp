@@ -74,6 +74,13 @@ class PartitionActor final : public IoSink,
   static boost::asio::awaitable<void> Run(std::shared_ptr<PartitionActor> self);
   void RunBurst();
   void Finish();
+  // The frame of Run may be freed with its context instead of ending. What waits for this actor
+  // keeps it alive, so it is let go then, unanswered.
+  struct Farewell {
+    PartitionActor& actor;
+    ~Farewell() { actor.Forget(); }
+  };
+  void Forget() noexcept;
 
   // Events to inputs (partition_actor.cpp).
   void Take(ProposeEvent& event);

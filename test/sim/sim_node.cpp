@@ -196,10 +196,14 @@ void SimNode::Abandon() {
   EndLife();
   wal->Detach();
   disk_->Crash();
-  remains_.push_back(std::move(process_));
+  remains_.push_back(Remains{std::move(process_), transport});
 }
 
-void SimNode::Bury() { remains_.clear(); }
+void SimNode::Bury() {
+  // The operating system closes what a process has open.
+  for (Remains& remains : remains_) remains.transport->Kill();
+  remains_.clear();
+}
 
 void SimNode::Stop(std::function<void()> done) {
   if (!raft_ || stopping_) return;
@@ -214,9 +218,10 @@ void SimNode::OnStopped(std::uint64_t life) {
   if (life != life_ || !raft_) return;
   world_.trace().Event(world_.Now(), "stopped", id_.value(), life_);
   std::function<void()> done = std::move(stopped_);
+  const std::shared_ptr<SimTransport> transport = transport_;
   EndLife();
   disk_->Crash();
-  remains_.push_back(std::move(process_));
+  remains_.push_back(Remains{std::move(process_), transport});
   if (done) done();
 }
 

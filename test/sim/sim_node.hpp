@@ -104,7 +104,12 @@ class SimNode {
   bool stopping_ = false;
   bool join_ended_ = false;
   error_code join_error_;
-  std::vector<std::unique_ptr<Process>> remains_;
+  // Of lives whose manager has gone and whose process has not.
+  struct Remains {
+    std::unique_ptr<Process> process;
+    std::shared_ptr<SimTransport> transport;
+  };
+  std::vector<Remains> remains_;
 };
 
 }  // namespace kommander::sim
