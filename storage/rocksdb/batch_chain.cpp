@@ -57,7 +57,8 @@ rocksdb::WalFilter::WalProcessingOption BatchChain::LogRecordFound(unsigned long
                                                                    const std::string& log_name,
                                                                    const rocksdb::WriteBatch& batch,
                                                                    rocksdb::WriteBatch*, bool*) {
-  if (!problem_.empty()) return WalProcessingOption::kContinueProcessing;
+  // RocksDB begins a WAL with an empty batch after a recovery that ended at a torn one.
+  if (!problem_.empty() || batch.Count() == 0) return WalProcessingOption::kContinueProcessing;
   FirstOperation first(state_family_);
   const rocksdb::Status status = batch.Iterate(&first);
   const auto number = first.number();

@@ -13,6 +13,10 @@
 namespace kommander::storage {
 namespace {
 
+constexpr std::size_t kWriteBufferBytesMin = std::size_t{1} << 20;
+constexpr std::size_t kNeverFullBytes = std::size_t{1} << 30;
+constexpr std::size_t kArenaBlockBytes = std::size_t{128} << 10;
+
 // A flush or compaction that fails ends the store as a failed write does: what RocksDB could not
 // put into files may not be where it thinks it is.
 class FailStop final : public rocksdb::EventListener {
@@ -63,6 +67,10 @@ rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
   db.enable_write_thread_adaptive_yield = false;
   db.enable_pipelined_write = false;
 
+  // Memory tables are flushed when they hold so much together, not when one of them is full: that
+  // way of RocksDB 7.8 forgets a reference when it cannot make a new WAL, and asserts at the close.
+  db.db_write_buffer_size = std::max(options.write_buffer_bytes(), kWriteBufferBytesMin);
+
   db.max_background_jobs = std::max(options.background_threads(), 2);
   db.max_open_files = 512;
   db.max_manifest_file_size = std::uint64_t{16} << 20;
@@ -87,9 +95,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> MakeColumnFamilies(const RocksDbWal
   table.block_size = 16 << 10;  // a log is read in runs: fewer, larger blocks, a smaller index
   table.format_version = 5;
 
-  const std::size_t buffer = std::max(options.write_buffer_bytes(), std::size_t{1} << 20);
+  const std::size_t buffer = std::max(options.write_buffer_bytes(), kWriteBufferBytesMin);
   rocksdb::ColumnFamilyOptions log;
-  log.write_buffer_size = buffer;
+  log.write_buffer_size = kNeverFullBytes;
+  log.arena_block_size = kArenaBlockBytes;
   log.max_write_buffer_number = 3;
   log.compression = rocksdb::kNoCompression;  // entries live shortly
   log.bottommost_compression = rocksdb::kNoCompression;
@@ -102,7 +111,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> MakeColumnFamilies(const RocksDbWal
   log.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
 
   rocksdb::ColumnFamilyOptions state;
-  state.write_buffer_size = std::min(buffer, std::size_t{8} << 20);
+  state.write_buffer_size = kNeverFullBytes;
+  state.arena_block_size = kArenaBlockBytes;
   state.max_write_buffer_number = 3;
   state.compression = rocksdb::kNoCompression;
   state.level0_slowdown_writes_trigger = 40;

@@ -10,9 +10,9 @@ namespace kommander::conformance {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    const std::string pattern =
-        (std::filesystem::temp_directory_path() / "kommander-test-XXXXXX").string();
+  TemporaryDirectory() : TemporaryDirectory(std::filesystem::temp_directory_path()) {}
+  explicit TemporaryDirectory(const std::filesystem::path& parent) {
+    const std::string pattern = (parent / "kommander-test-XXXXXX").string();
     path_ = pattern;
     if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("mkdtemp " + pattern);
   }

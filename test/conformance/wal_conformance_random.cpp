@@ -8,34 +8,10 @@
 
 #include "catch.hpp"
 #include "wal_conformance.hpp"
+#include "wal_model.hpp"
 
 namespace kommander::conformance {
 namespace {
-
-// A partition as a map, written without thought for speed.
-struct ModelPartition {
-  BoundaryRecord boundary;
-  HardState hard_state;
-  LogIndex commit_hint;
-  std::map<std::uint64_t, Entry> entries;
-
-  [[nodiscard]] std::uint64_t Last() const {
-    return entries.empty() ? boundary.index.value() : entries.rbegin()->first;
-  }
-  void Apply(const WriteUnit& unit) {
-    if (unit.boundary) {
-      boundary = *unit.boundary;
-      if (unit.drop_log) entries.clear();
-      entries.erase(entries.begin(), entries.upper_bound(boundary.index.value()));
-    }
-    if (unit.truncate_from) {
-      entries.erase(entries.lower_bound(unit.truncate_from->value()), entries.end());
-    }
-    for (const Entry& entry : unit.entries) entries[entry.index.value()] = entry;
-    if (unit.hard_state) hard_state = *unit.hard_state;
-    if (unit.commit_hint) commit_hint = *unit.commit_hint;
-  }
-};
 
 class RandomRun {
  public:
@@ -138,34 +114,8 @@ class RandomRun {
     REQUIRE(read == expected);
   }
 
-  void CheckPartition(PartitionId id, const ModelPartition& model) {
-    const RecoveredPartition recovered = RecoverOne(*wal_, id);
-    REQUIRE(recovered.boundary == model.boundary);
-    REQUIRE(recovered.hard_state == model.hard_state);
-    REQUIRE(recovered.commit_hint == model.commit_hint);
-    REQUIRE(recovered.last_index == LogIndex(model.Last()));
-    std::vector<TermRun> terms;
-    std::vector<Entry> configurations;
-    std::vector<Entry> all;
-    for (const auto& [index, entry] : model.entries) {
-      all.push_back(entry);
-      if (terms.empty() || terms.back().term != entry.term) {
-        terms.push_back({entry.index, entry.term});
-      }
-      if (entry.kind == EntryKind::kConfiguration) configurations.push_back(entry);
-    }
-    REQUIRE(recovered.terms == terms);
-    REQUIRE(recovered.configuration_entries == configurations);
-    REQUIRE(ReadAll(*wal_, id, model.boundary.index.value() + 1, ~std::uint64_t{0}) == all);
-  }
-
   void CheckEverything() {
-    std::vector<PartitionId> listed;
-    REQUIRE(wal_->ListPartitions(listed) == error_code());
-    std::vector<PartitionId> expected;
-    for (const auto& [id, model] : model_) expected.push_back(id);
-    REQUIRE(listed == expected);
-    for (const auto& [id, model] : model_) CheckPartition(id, model);
+    REQUIRE(FirstDifference(*wal_, model_) == "");
     for (const auto& [key, text] : metadata_) {
       std::optional<Payload> value;
       REQUIRE(wal_->GetMetadata(key, value) == error_code());
@@ -175,7 +125,7 @@ class RandomRun {
 
   std::mt19937_64 random_;
   OpenStore wal_;
-  std::map<PartitionId, ModelPartition> model_;
+  WalModel model_;
   std::map<std::string, std::string> metadata_;
   std::uint64_t term_ = 1;
 };
