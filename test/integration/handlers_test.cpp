@@ -125,7 +125,6 @@ class Room {
     }
     Leave(partition);
   }
-  // Holds its visitor until somebody else is inside: only another partition can be.
   [[nodiscard]] int overlaps() const { return overlaps_.load(); }
   [[nodiscard]] int visits() const { return visits_.load(); }
   [[nodiscard]] bool misplaced() const { return misplaced_.load(); }
@@ -270,7 +269,6 @@ TEST_CASE("a completion that throws takes no other completion with it") {
 
 TEST_CASE("without handlers entries are delivered to nobody and the node works") {
   World world(World::Kind::kOneThread);
-  auto network = MemoryNetwork::Create();
   TestCluster cluster(world.executor(), 1);
   TestNode& node = cluster.Create(1);
   node->OnReplicationReceived({});

@@ -216,11 +216,12 @@ TEST_CASE("more proposals than the queue holds are refused at once, the others g
   raft.ReplicateLogs(1, "Text", "later", later.Token());
   world.RunUntil("an answer", [&] { return later.HasCome(); });
   CHECK_FALSE(later.error());
+  world.RunUntil("deliveries",
+                 [&] { return cluster.journal(1).Delivered(1).size() == kQueue + 1; });
   Answer<> stop;
   raft.Stop(stop.Token());
   world.RunOut();
   CHECK(stop.count() == 1);
-  CHECK(cluster.journal(1).Delivered(1).size() == kQueue + 1);
 }
 
 TEST_CASE("without a quorum a write ends at its deadline, its outcome unknown") {
@@ -250,7 +251,6 @@ TEST_CASE("without a quorum a write ends at its deadline, its outcome unknown") 
 
 TEST_CASE("an invalid configuration throws all of its problems") {
   ManualWorld world;
-  auto network = MemoryNetwork::Create();
   RaftConfiguration configuration;
   configuration.ClusterId("").ElectionTimeout(milliseconds(1));
   try {

@@ -184,10 +184,4 @@ ReplicateResult TestCluster::Write(PartitionId partition, const std::string& tex
   return {};
 }
 
-void TestCluster::WaitForDeliveredEverywhere(PartitionId partition, std::size_t count) {
-  for (std::uint32_t id = 1; id <= nodes_count_; ++id) {
-    if (nodes_[id - 1] && node(id).IsAlive()) journal(id).WaitForDelivered(partition, count);
-  }
-}
-
 }  // namespace kommander::test

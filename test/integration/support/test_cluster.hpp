@@ -87,8 +87,6 @@ class TestCluster {
   std::uint32_t WaitForLeader(PartitionId partition);
   // Through whoever leads, as often as it takes; for writes that may be in the log twice.
   ReplicateResult Write(PartitionId partition, const std::string& text);
-  // Through a node that certainly lives on.
-  void WaitForDeliveredEverywhere(PartitionId partition, std::size_t count);
 
  private:
   boost::asio::any_io_executor executor_;
