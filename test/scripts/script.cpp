@@ -5,7 +5,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "scripts/trace.hpp"
+#include "unit/raft/trace.hpp"
 
 namespace kommander::raft::test {
 namespace {

@@ -2,7 +2,10 @@
 #include "unit/raft/chaos.hpp"
 
 #include <algorithm>
+#include <iostream>
 #include <stdexcept>
+
+#include "unit/raft/trace.hpp"
 
 namespace kommander::raft::test {
 namespace {
@@ -341,6 +344,17 @@ void Chaos::Fault() {
       });
       break;
   }
+}
+
+void Chaos::Trace() {
+  const Instant start = now_;
+  cluster_.observer = [this, start](const TestNode& node, const CoreStatus& before,
+                                    const Effects& effects) {
+    const auto at = std::chrono::duration_cast<std::chrono::microseconds>(now_ - start).count();
+    for (const std::string& line : DescribeStep(node, before, effects)) {
+      std::cout << at << "us  " << line << "\n";
+    }
+  };
 }
 
 Chaos::Report Chaos::Run(Duration fault_time) {

@@ -31,6 +31,8 @@ class Chaos {
   explicit Chaos(std::uint64_t seed);
   // Throws what the assertion handler throws; `fault_time` is virtual.
   Report Run(Duration fault_time);
+  // Prints every step to std::cout, for people who look for a fault.
+  void Trace();
 
  private:
   struct NodeState {

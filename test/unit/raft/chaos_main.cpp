@@ -1,5 +1,5 @@
-// raft_chaos A..B [seconds]: one life of a cluster of pure cores per seed, inclusive. Exits 1 at
-// the first seed that breaks a rule and says how to repeat it.
+// raft_chaos A..B [seconds [trace]]: one life of a cluster of pure cores per seed, inclusive. Exits
+// 1 at the first seed that breaks a rule and says how to repeat it.
 #include <cstdlib>
 #include <iostream>
 #include <stdexcept>
@@ -25,7 +25,9 @@ int main(int argc, char** argv) {
   Chaos::Report total;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     try {
-      const Chaos::Report report = Chaos(seed).Run(std::chrono::seconds(seconds));
+      Chaos chaos(seed);
+      if (argc > 3 && std::string(argv[3]) == "trace") chaos.Trace();
+      const Chaos::Report report = chaos.Run(std::chrono::seconds(seconds));
       total.steps += report.steps;
       total.messages += report.messages;
       total.answered += report.answered;

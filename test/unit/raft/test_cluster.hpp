@@ -56,6 +56,10 @@ class Checker {
     std::string body;
     EntryKind kind;
   };
+  struct Committed {
+    Term term;
+    Term known_in;  // the term in which somebody first knew of the commit
+  };
 
   void CheckRole(const TestNode& node);
   void CheckCommit(TestNode& node);
@@ -66,7 +70,7 @@ class Checker {
   std::map<Term, NodeId> leaders_;
   std::map<std::pair<NodeId, Term>, NodeId> votes_;
   std::map<std::pair<LogIndex, Term>, Written> written_;
-  std::map<LogIndex, Term> committed_;
+  std::map<LogIndex, Committed> committed_;
   std::map<LogIndex, Entry> applied_;
   LogIndex highest_commit_;
   LogIndex highest_answered_;

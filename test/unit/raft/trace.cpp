@@ -1,5 +1,5 @@
 // Effects as text that reads aloud. "7/2" is the entry at index 7 of term 2.
-#include "scripts/trace.hpp"
+#include "unit/raft/trace.hpp"
 
 namespace kommander::raft::test {
 namespace {
