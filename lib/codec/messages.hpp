@@ -23,8 +23,9 @@ inline constexpr std::size_t kMessageHeaderBytes = 16;  // type, flags, partitio
 inline constexpr std::size_t kEntryHeaderBytes = kEntryOverheadBytes;
 // A shorter body costs less to copy than to carry as a buffer of its own through sendmsg.
 inline constexpr std::size_t kReferencedBodyBytesMin = 2u << 10;
-// A frame with entries is closed when it has grown beyond this, so that the receiver can begin.
-inline constexpr std::size_t kAppendsBytesSoft = 256u << 10;
+// A frame with entries takes no more when it has grown to this: the receiver can begin, and a large
+// message has a receive buffer for itself, which its entries can then keep.
+inline constexpr std::size_t kAppendsBytesSoft = 64u << 10;
 
 // The kind of frame that a message needs at least.
 [[nodiscard]] FrameKind KindOf(const MessageBody& body) noexcept;

@@ -121,11 +121,15 @@ TEST_CASE("transport: a burst is one hand-over, not a thousand") {
   pair.Connect();
   const auto writes = pair.a.transport().Statistics().writes;
   pair.b.host().Forget();
-  // Sent from the node's only thread, so that nothing can leave in between.
+  // Sent from the sender's only thread while the receiver's only thread waits, so that nothing can
+  // leave or arrive in between.
+  std::promise<void> go;
+  boost::asio::post(pair.b.runner().executor(), [wait = go.get_future().share()] { wait.wait(); });
   boost::asio::post(pair.a.runner().executor(), [&] {
     for (std::uint32_t i = 0; i < 1000; ++i) {
       pair.a.transport().Send(MakeHeartbeat(kA, kB, i, 1));
     }
+    go.set_value();
   });
   REQUIRE(WaitFor(pair.b, 1000));
   CHECK(pair.b.host().batches() <= 10);
