@@ -111,6 +111,14 @@ bool Simulation::AwaitLeaders(Instant limit) {
     for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
       if (LeaderOf(partition) == nullptr) return false;
     }
+    return true;
+  });
+}
+
+// Only once everybody is a member again: a node that the system partition has left out does not
+// hear of the roster.
+bool Simulation::AwaitJoined(Instant limit) {
+  return RunUntilHolds(limit, [&] {
     return std::all_of(nodes_.begin(), nodes_.end(),
                        [](const auto& node) { return node->IsJoined(); });
   });
@@ -268,6 +276,7 @@ void Simulation::LivenessPhase() {
   // The disks' leftovers, and the connections that have to be made, are not the library's.
   if (!AwaitLeaders(world_.Now() + 10 * timeout + 1s)) return BeStuck("no leader everywhere");
   if (!AwaitMembers(world_.Now() + 20 * timeout)) return BeStuck("members do not change");
+  if (!AwaitJoined(world_.Now() + 10 * timeout)) return BeStuck("a node does not join");
   if (!AwaitFreshWrites(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh write");
   if (!AwaitEqualStates(world_.Now() + 20 * timeout + 5s)) return BeStuck("states differ");
   if (!AwaitFreshReads(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh read");

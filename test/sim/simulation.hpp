@@ -64,6 +64,7 @@ class Simulation {
   void LivenessPhase();
   bool AwaitLeaders(Instant limit);
   bool AwaitMembers(Instant limit);
+  bool AwaitJoined(Instant limit);
   bool AwaitFreshWrites(Instant limit);
   bool AwaitEqualStates(Instant limit);
   bool AwaitFreshReads(Instant limit);

@@ -291,7 +291,7 @@ void Workload::OnNodeLeft(NodeId node, std::uint64_t life) {
   for (auto& [id, open] : open_) {
     ClientOperation& operation = open.operation;
     if (operation.node != node || operation.life != life) continue;
-    operation.due = std::min(operation.due, world_.Now() + kLastWordMax);
+    operation.due = world_.Now() + kLastWordMax;  // later than it was, if the node was paused
   }
 }
 
