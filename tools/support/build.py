@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from support.steps import say
+from support.steps import say, telling_lines
 
 PROGRAMS = ('executable', 'shared module')
 _CASES = re.compile(r'^test cases:\s*(\d+)(.*)$', re.MULTILINE)
@@ -31,14 +31,6 @@ def count_cases(output, succeeded):
     return passed, failed if succeeded else max(failed, 1)
 
 
-def telling_lines(lines, count=40):
-    """The end of a failed program's output, or where its sanitizer begins to speak."""
-    for number, line in enumerate(lines):
-        if re.search(r'ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:', line):
-            return lines[number:number + count]
-    return lines[-count:]
-
-
 class Build:
     def __init__(self, report, name, options, jobs, environment=None):
         self.report = report
@@ -61,9 +53,12 @@ class Build:
 
     def build(self, targets=()):
         """Builds everything, or the named files; goes on after an error to show them all."""
-        return self.report.step(
+        succeeded = self.report.step(
             f'build {self.name}',
             ['ninja', '-C', self.folder, '-k', '0', f'-j{self.jobs}', *targets], self.environment)
+        if not succeeded:
+            self.report.skip(f'test {self.name}', 'it was not built')
+        return succeeded
 
     def targets_under(self, *prefixes):
         """Paths, relative to the build directory, of all programs defined below these folders."""

@@ -111,7 +111,7 @@ def release(report, arguments):
         if build.build(targets):
             build.test(build.tests_under('test/unit'))
     elif build.build():
-        build.test()
+        build.test(time_factor=2)
     check_simulation(report, build, 'release')
     if not arguments.fast:
         check_clang_tidy(report, build, everything=arguments.full)

@@ -36,6 +36,7 @@ class ClusterRun:
         self._killed_at_s = self._failover_s = None
         self._hashes_equal = False
         self._down = set()
+        self._lost = set()
 
     def where(self):
         return f'{self._phase}, {len(self._acknowledged)} of {len(self._lines)} lines acknowledged'
@@ -64,7 +65,7 @@ class ClusterRun:
         return (
             ('lines', f'{count:,}'),
             ('acknowledged', f'{len(self._acknowledged):,}'),
-            ('lost', f'{len(self.problems):,}'),
+            ('lost', f'{len(self._lost):,}'),
             ('lines per second', f'{count / max(self._write_s, 1e-9):,.0f}'),
             ('failover', 'none seen' if self._failover_s is None else f'{self._failover_s:.2f} s'),
             ('retried, had no effect', f'{self._no_effect:,}'),
@@ -234,10 +235,11 @@ class ClusterRun:
             for index in pending:
                 status, body = await self._read(client, node, f'/kv/{key_of(index)}')
                 self._read_back += 1
-                if status == 404:
-                    self.problems.append(f'LOST: line {index + 1} is not on node {node.number}')
-                elif body != self._lines[index]:
-                    self.problems.append(f'LOST: line {index + 1} differs on node {node.number}')
+                if status == 200 and body == self._lines[index]:
+                    continue
+                self._lost.add(index)
+                what = 'is not' if status == 404 else 'differs'
+                self.problems.append(f'LOST: line {index + 1} {what} on node {node.number}')
         finally:
             client.close()
 

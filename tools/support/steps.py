@@ -1,6 +1,7 @@
 # Running one step of a check: its output goes to a log file, a line of progress to the terminal,
 # the tail of the log too when it fails.
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,9 +14,23 @@ def say(text):
     print(text, flush=True)
 
 
-def tail(path, lines=TAIL_LINES):
+def read_lines(path):
     with open(path, errors='replace') as stream:
-        return stream.read().splitlines()[-lines:]
+        return stream.read().splitlines()
+
+
+def telling_lines(lines):
+    """The few lines of a failure's output that tell why: where a sanitizer begins to speak, what a
+    compiler calls an error, else the end."""
+    errors = []
+    for number, line in enumerate(lines):
+        if re.search(r'ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:', line):
+            return lines[number:number + TAIL_LINES]
+        if re.search(r'\b(error|ERROR): |undefined reference|multiple definition', line):
+            errors += lines[number:number + 3]
+        if ': FAILED:' in line:  # Catch2: the assertion and its expansion follow
+            errors += lines[number:number + 6]
+    return errors[:TAIL_LINES] or lines[-TAIL_LINES:]
 
 
 def jobs_default():
@@ -70,7 +85,7 @@ class Report:
         verdict = 'ok' if code == 0 else f'FAILED (exit {code})'
         say(f'    {name}: {verdict}, {took_s:.1f} s')
         if code != 0 and not quiet:
-            say('\n'.join('    | ' + line for line in tail(log)))
+            say('\n'.join('    | ' + line for line in telling_lines(read_lines(log))))
             say(f'    whole log: {os.path.relpath(log)}')
         return code == 0, log
 
@@ -80,7 +95,7 @@ class Report:
             try:
                 return process.wait(timeout=HEARTBEAT_S)
             except subprocess.TimeoutExpired:
-                last = (tail(log, 1) or [''])[0].strip()[:80]
+                last = (read_lines(log) or [''])[-1].strip()[:80]
                 say(f'    {name}: {time.monotonic() - begin_s:.0f} s so far: {last}')
 
     def step(self, name, command, environment=None):
