@@ -13,7 +13,8 @@
 //
 // Cancellation. Not yet accepted by the partition: any type ends the call as operation_aborted,
 // without effect. Accepted: `partial` and `terminal` end the wait at once, a write as
-// OutcomeUnknown, anything else as operation_aborted; `total` is ignored. JoinCluster: every type,
+// OutcomeUnknown, anything else as operation_aborted; `total` is ignored.
+// A wait for a leader ends by any type. JoinCluster: every type,
 // the node then stays as far as it got and Stop must follow. Stop: `total` and the others end the
 // wait, not the stop.
 //
