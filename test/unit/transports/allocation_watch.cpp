@@ -9,11 +9,15 @@ namespace {
 
 std::atomic<std::size_t> largest{0};
 
-void* Allocate(std::size_t bytes) {
+void* Try(std::size_t bytes) noexcept {
   std::size_t seen = largest.load(std::memory_order_relaxed);
   while (bytes > seen && !largest.compare_exchange_weak(seen, bytes, std::memory_order_relaxed)) {
   }
-  if (void* memory = std::malloc(bytes != 0 ? bytes : 1)) return memory;
+  return std::malloc(bytes != 0 ? bytes : 1);
+}
+
+void* Allocate(std::size_t bytes) {
+  if (void* memory = Try(bytes)) return memory;
   throw std::bad_alloc();
 }
 
@@ -21,10 +25,15 @@ void* Allocate(std::size_t bytes) {
 
 void* operator new(std::size_t bytes) { return Allocate(bytes); }
 void* operator new[](std::size_t bytes) { return Allocate(bytes); }
+// std::stable_sort asks without exceptions; a sanitizer's own form would not fit our delete.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return Try(bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return Try(bytes); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace kommander::testing {
 
