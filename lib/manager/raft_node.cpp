@@ -228,11 +228,14 @@ void RaftNode::Abandon() noexcept {
   // in its queues, and an actor that still waited would wait for ever.
   for (const PartitionId partition : partitions_.Ids()) partitions_.Find(partition)->Stop({});
   Post([](RaftNode& self) {
-    if (self.life_ == Life::kStopping || self.life_ == Life::kStopped) return;
+    // A task that ran has reported before this; one that did not was dropped by the scheduler, and
+    // a stop that waits for it has to go on from here.
+    const bool lost_task = std::exchange(self.opening_, false) || self.creating_;
+    self.creating_ = false;
+    if (self.life_ == Life::kStopped || (self.life_ == Life::kStopping && !lost_task)) return;
     self.life_ = Life::kStopping;
     self.FinishJoin(RaftErrc::NodeStopped);
     self.timer_.reset();
-    self.opening_ = self.creating_ = false;
     self.StopPartitions();
   });
 }

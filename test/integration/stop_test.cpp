@@ -8,6 +8,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <kommander/steady_clock.hpp>
+
 #include "catch.hpp"
 #include "support/test_cluster.hpp"
 #include "support/world.hpp"
@@ -80,6 +82,29 @@ class BusyCluster {
   std::vector<Answer<ReplicateResult>> writes;
 };
 
+// Takes tasks and runs none, as while a disk hangs.
+class FrozenScheduler final : public IoScheduler {
+ public:
+  error_code Start(std::shared_ptr<Wal>) override { return {}; }
+  error_code SubmitWrite(WriteUnit, bool, std::shared_ptr<IoSink>) override {
+    return RaftErrc::NodeStopped;
+  }
+  error_code SubmitRead(ReadRequest, std::shared_ptr<IoSink>) override {
+    return RaftErrc::NodeStopped;
+  }
+  error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) override {
+    tasks_.push_back(std::move(task));
+    return {};
+  }
+  bool IsSaturated(PartitionId) const noexcept override { return false; }
+  IoStatistics Statistics() const noexcept override { return {}; }
+  void Stop(std::function<void()> done) override { done(); }
+  void Abort() noexcept override { tasks_.clear(); }
+
+ private:
+  std::vector<std::function<void(Wal& wal, bool cancelled)>> tasks_;
+};
+
 constexpr std::uint64_t kSeeds = 40;
 
 TEST_CASE("Stop at any moment") {
@@ -146,6 +171,29 @@ TEST_CASE("destruction while a stop is under way") {
     for (const auto& stop : stops) CHECK(stop.count() == 1);
     busy.CheckAllAnsweredOnce();
   }
+}
+
+TEST_CASE("destruction while a stop waits for a store that never opens") {
+  ManualWorld world;
+  TestCluster cluster(world.executor(), 1);
+  const RaftConfiguration configuration = cluster.ConfigurationOf(1);
+  RaftDependencies dependencies;
+  dependencies.io_scheduler = std::make_shared<FrozenScheduler>();
+  auto raft = std::make_unique<RaftManager>(
+      world.executor(), configuration, std::make_shared<MemoryWal>(),
+      cluster.network().CreateTransport(MakeSteadyClock()),
+      std::make_shared<StaticDiscovery>(configuration.initial_members()), dependencies);
+  Answer<> join;
+  Answer<> stop;
+  raft->JoinCluster(join.Token());
+  world.RunReady();
+  raft->Stop(stop.Token());
+  world.RunReady();
+  CHECK(stop.count() == 0);
+  raft.reset();
+  world.RunOut();
+  CHECK(join.count() == 1);
+  CHECK(stop.count() == 1);
 }
 
 // Nobody runs the context any more: what is left is freed with it, unanswered.
