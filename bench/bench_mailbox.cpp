@@ -87,7 +87,7 @@ Result Flood(Actor& actor, SteadyClock::time_point end) {
       Event event;
       event.number = result.pushed;
       event.payload = payload;
-      if (actor.mailbox().PushRequest(std::move(event), 128) == runtime::Pushed::kAccepted) {
+      if (actor.mailbox().PushRequest(event, 128) == runtime::Pushed::kAccepted) {
         ++result.pushed;
       } else {
         ++result.refused;
@@ -103,7 +103,7 @@ Result PingPong(Actor& actor, SteadyClock::time_point end) {
   do {
     Event event;
     event.number = result.pushed;
-    static_cast<void>(actor.mailbox().PushRequest(std::move(event), 128));
+    static_cast<void>(actor.mailbox().PushRequest(event, 128));
     actor.AwaitMoreThan(result.pushed);
     ++result.pushed;
   } while (SteadyClock::now() < end);

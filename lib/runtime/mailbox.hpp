@@ -32,9 +32,9 @@ class Mailbox {
   Mailbox(boost::asio::any_io_executor executor, MailboxLimits limits)
       : executor_(std::move(executor)), limits_(limits) {}
 
-  // A caller's request; `bytes` count against the lane until the actor takes it. On refusal the
-  // event is untouched.
-  Pushed PushRequest(Event&& event, std::size_t bytes) {
+  // A caller's request, moved from when it is accepted, else untouched; `bytes` count against the
+  // lane until the actor takes it.
+  Pushed PushRequest(Event& event, std::size_t bytes) {
     std::unique_lock lock(mutex_);
     if (closed_) return Pushed::kClosed;
     if (requests_ >= limits_.requests_max ||

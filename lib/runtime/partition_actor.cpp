@@ -117,7 +117,7 @@ template <class Kind>
 void SubmitTo(Mailbox<Event>& mailbox, Kind event) {
   const std::size_t weight = WeightOf(event);
   Event wrapped(std::move(event));
-  const Pushed pushed = mailbox.PushRequest(std::move(wrapped), weight);
+  const Pushed pushed = mailbox.PushRequest(wrapped, weight);
   if (pushed == Pushed::kAccepted) return;
   const Kind& refused = std::get<Kind>(wrapped);
   if constexpr (std::is_same_v<Kind, LeaderEvent>) {

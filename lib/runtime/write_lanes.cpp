@@ -45,8 +45,8 @@ void WriteBatch::Merge() {
   for (Run& run : runs_) {
     WriteNode* const first = run.nodes.front();
     if (run.nodes.size() > 1) {
-      std::size_t entries = 0;
-      for (const WriteNode* node = first; node != nullptr; node = node->next) {
+      std::size_t entries = first->unit.entries.size();
+      for (const WriteNode* node = first->next; node != nullptr; node = node->next) {
         entries += node->unit.entries.size();
       }
       first->unit.entries.reserve(entries);
@@ -102,6 +102,7 @@ error_code WriteLanes::Push(WriteUnit&& unit, bool reserved, std::shared_ptr<IoS
       lane.bytes / factor >= options_.lane_bytes_max) {
     return RaftErrc::ProposalQueueFull;
   }
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the lane's queue owns it below.
   std::unique_ptr<WriteNode> node = TakeNode();
   node->id = unit.unit;
   node->bytes = SizeOf(unit);

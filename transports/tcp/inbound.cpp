@@ -195,11 +195,11 @@ void Inbound::OnJudged(error_code verdict) {
 void Inbound::Reject(error_code reason) {
   service_->counters().rejected_handshake.Add();
   state_ = State::kEnding;
-  TellRejection(socket_, encoder_, reason);
   // Closing at once, with bytes unread, could destroy the rejection on its way.
+  timer_.Arm(service_->clock(), strand_executor_, weak_from_this(), &Inbound::OnDeadline, kGoodbye);
+  TellRejection(socket_, encoder_, reason);
   error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
-  timer_.Arm(service_->clock(), strand_executor_, weak_from_this(), &Inbound::OnDeadline, kGoodbye);
   if (const auto host = service_->host()) host->OnPeerDown(greeting_.hello.node, reason);
   Read();
 }

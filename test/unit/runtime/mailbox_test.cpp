@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,32 +27,37 @@ MailboxLimits Limits(std::size_t requests, std::size_t bytes, std::size_t messag
   return limits;
 }
 
+template <class Event>
+Pushed Push(Mailbox<Event>& mailbox, std::type_identity_t<Event> event, std::size_t bytes) {
+  return mailbox.PushRequest(event, bytes);
+}
+
 }  // namespace
 
 TEST_CASE("a request finds a place or is refused untouched") {
   asio::io_context context;
   Mailbox<int> mailbox(context.get_executor(), Limits(2, 100, 1));
-  REQUIRE(mailbox.PushRequest(1, 10) == Pushed::kAccepted);
-  REQUIRE(mailbox.PushRequest(2, 10) == Pushed::kAccepted);
-  REQUIRE(mailbox.PushRequest(3, 10) == Pushed::kFull);
+  REQUIRE(Push(mailbox, 1, 10) == Pushed::kAccepted);
+  REQUIRE(Push(mailbox, 2, 10) == Pushed::kAccepted);
+  REQUIRE(Push(mailbox, 3, 10) == Pushed::kFull);
   std::vector<int> control;
   std::vector<int> data;
   mailbox.Take(control, data);
   REQUIRE(data == std::vector<int>{1, 2});
-  REQUIRE(mailbox.PushRequest(4, 10) == Pushed::kAccepted);
+  REQUIRE(Push(mailbox, 4, 10) == Pushed::kAccepted);
 }
 
 TEST_CASE("bytes bound the request lane, but a single request of any size fits") {
   asio::io_context context;
   Mailbox<int> mailbox(context.get_executor(), Limits(10, 100, 1));
-  REQUIRE(mailbox.PushRequest(1, 500) == Pushed::kAccepted);
-  REQUIRE(mailbox.PushRequest(2, 1) == Pushed::kFull);
+  REQUIRE(Push(mailbox, 1, 500) == Pushed::kAccepted);
+  REQUIRE(Push(mailbox, 2, 1) == Pushed::kFull);
   std::vector<int> control;
   std::vector<int> data;
   mailbox.Take(control, data);
-  REQUIRE(mailbox.PushRequest(3, 60) == Pushed::kAccepted);
-  REQUIRE(mailbox.PushRequest(4, 60) == Pushed::kFull);
-  REQUIRE(mailbox.PushRequest(5, 40) == Pushed::kAccepted);
+  REQUIRE(Push(mailbox, 3, 60) == Pushed::kAccepted);
+  REQUIRE(Push(mailbox, 4, 60) == Pushed::kFull);
+  REQUIRE(Push(mailbox, 5, 40) == Pushed::kAccepted);
 }
 
 TEST_CASE("messages above the bound are dropped and counted, requests keep their place") {
@@ -59,7 +65,7 @@ TEST_CASE("messages above the bound are dropped and counted, requests keep their
   Mailbox<int> mailbox(context.get_executor(), Limits(1, 100, 3));
   std::vector<int> messages{1, 2, 3, 4, 5};
   REQUIRE(mailbox.PushMessages(messages.begin(), messages.end()) == 2);
-  REQUIRE(mailbox.PushRequest(9, 1) == Pushed::kAccepted);
+  REQUIRE(Push(mailbox, 9, 1) == Pushed::kAccepted);
   std::vector<int> control;
   std::vector<int> data;
   mailbox.Take(control, data);
@@ -83,8 +89,8 @@ TEST_CASE("a waiter is woken once for everything that came before it runs") {
   int woken = 0;
   mailbox.Wait([&] { ++woken; });
   REQUIRE(context.poll() == 0);
-  mailbox.PushRequest(1, 1);
-  mailbox.PushRequest(2, 1);
+  Push(mailbox, 1, 1);
+  Push(mailbox, 2, 1);
   mailbox.PushControl(3);
   REQUIRE(woken == 0);  // posted, never inline
   context.restart();
@@ -106,9 +112,9 @@ TEST_CASE("a wait on a mailbox that holds something completes, but not inline") 
 TEST_CASE("a closed mailbox refuses everything and keeps what it has") {
   asio::io_context context;
   Mailbox<int> mailbox(context.get_executor(), Limits(10, 1000, 10));
-  mailbox.PushRequest(1, 1);
+  Push(mailbox, 1, 1);
   mailbox.Close();
-  REQUIRE(mailbox.PushRequest(2, 1) == Pushed::kClosed);
+  REQUIRE(Push(mailbox, 2, 1) == Pushed::kClosed);
   REQUIRE(mailbox.PushControl(3) == Pushed::kClosed);
   std::vector<int> messages{4};
   REQUIRE(mailbox.PushMessages(messages.begin(), messages.end()) == 1);
@@ -142,7 +148,7 @@ TEST_CASE("nothing is lost or reordered between producers on other threads and o
   std::vector<std::thread> threads;
   for (int p = 0; p < kProducers; ++p) {
     threads.emplace_back([&mailbox, p] {
-      for (int i = 0; i < kEach; ++i) mailbox.PushRequest({p, i}, 1);
+      for (int i = 0; i < kEach; ++i) Push(mailbox, {p, i}, 1);
     });
   }
   while (taken < kProducers * kEach) context.run_one();

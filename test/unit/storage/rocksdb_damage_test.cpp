@@ -1,6 +1,7 @@
 // Files that were damaged, cut or lost between two lives of a log. Acknowledged data that is gone
 // is noticed, and noticing changes nothing; what was never acknowledged may go.
 #include <algorithm>
+#include <chrono>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include <iterator>
 #include <string>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -106,7 +108,13 @@ class CrashedStore {
     return path;
   }
   static std::string LogOf(const std::string& store) {
-    const std::vector<std::string> logs = FilesWith(store + "/db", ".log");
+    std::vector<std::string> logs = FilesWith(store + "/db", ".log");
+    // A spent one of an open store is removed by a thread of RocksDB, when it comes to it.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (logs.size() > 1 && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+      logs = FilesWith(store + "/db", ".log");
+    }
     REQUIRE(logs.size() == 1);
     return logs[0];
   }
