@@ -63,7 +63,7 @@ void RaftNode::OnPartitionsCreated(OpenedStore created) {
   creating_ = false;
   if (life_ == Life::kStopping) return StopPartitions();
   if (created.error) {
-    const std::string text = "partitions cannot be created: " + created.error.message();
+    const std::string text = "partitions cannot be created: " + created.detail;
     ReportProblem(created.error, text);
     join_detail_ = text;
     return FinishJoin(created.error);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "codec/little_endian.hpp"
+#include "raft/recovery.hpp"
 
 namespace kommander {
 namespace {
@@ -71,12 +72,19 @@ error_code EnsureSystemPartition(Wal& wal, const StoreIdentity& identity,
   return {};
 }
 
+// One damaged partition refuses the store: a node that joined without it would count as a member
+// of a group in which it is not, and nobody would know before a second disk fails.
 error_code Recover(Wal& wal, const std::vector<PartitionId>& ids, OpenedStore& opened) {
   for (const PartitionId id : ids) {
+    const std::string name = "partition " + std::to_string(id.value());
     RecoveredPartition recovered;
     if (const error_code error = wal.Recover(id, recovered)) {
-      opened.detail = "partition " + std::to_string(id.value()) + " cannot be recovered";
+      opened.detail = name + " cannot be recovered: " + error.message();
       return error;
+    }
+    if (const auto damage = raft::FindDamage(recovered)) {
+      opened.detail = name + " is damaged: " + *damage;
+      return RaftErrc::WalCorrupted;
     }
     opened.partitions.emplace_back(id, std::move(recovered));
   }
@@ -126,6 +134,7 @@ OpenedStore CreatePartitions(Wal& wal,
   for (const WriteUnit& unit : units) pointers.push_back(&unit);
   if (!opened.error && !pointers.empty()) opened.error = wal.Write(pointers);
   if (!opened.error) opened.error = Recover(wal, ids, opened);
+  if (opened.error && opened.detail.empty()) opened.detail = opened.error.message();
   return opened;
 }
 

@@ -54,7 +54,7 @@ Core::Impl::Impl(CoreOptions options, RecoveredPartition&& recovered, LogIndex a
       written_to_(recovered.last_index) {
   for (const Entry& entry : recovered.configuration_entries) {
     auto configuration = DecodeConfiguration(entry.body.bytes());
-    KOMMANDER_ASSERT(configuration, "a stored configuration decodes");
+    KOMMANDER_ASSERT(configuration, "recovery has looked at every configuration");
     members_.Append(entry.index, *std::move(configuration));
   }
   const LogIndex boundary = recovered.boundary.index;
@@ -63,7 +63,8 @@ Core::Impl::Impl(CoreOptions options, RecoveredPartition&& recovered, LogIndex a
   hinted_ = recovered.commit_hint;
   start_floor_ = std::max(boundary, applied_from);
   handed_off_ = applied_ = boundary;
-  KOMMANDER_ASSERT(ledger_.Restore(recovered.boundary.ledger.bytes()), "a stored ledger restores");
+  KOMMANDER_ASSERT(ledger_.Restore(recovered.boundary.ledger.bytes()),
+                   "recovery has looked at the ledger");
   read_number_ = random_.Next();
   DrawElectionDeadline();
 }

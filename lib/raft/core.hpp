@@ -63,7 +63,7 @@ struct CoreStatus {
 
 class Core {
  public:
-  // `recovered` is the disk's word, all of it synced. `recovered.boundary` must be set. The
+  // `recovered` is the disk's word, all of it synced, and without damage (raft/recovery.hpp). The
   // hand-off begins right after the boundary, so that ledger and digest can be rebuilt; entries up
   // to max(boundary, applied_from) are handed off as kSilent, delivery begins after it. A new core
   // neither votes nor campaigns before its first Enable input.

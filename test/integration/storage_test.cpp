@@ -151,6 +151,40 @@ TEST_CASE("a full disk refuses proposals until there is room again") {
   world.Finish();
 }
 
+TEST_CASE("a store with members that do not decode is refused, by name") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 1);
+  cluster.Create(1);
+  cluster.JoinAll();
+  cluster.Write(1, "before");
+  cluster.StopAll();
+  // Bytes that pass every checksum and mean nothing.
+  MemoryWal& wal = *cluster.wal(1);
+  std::optional<StoreIdentity> identity;
+  std::string detail;
+  REQUIRE_FALSE(wal.Open(identity, detail));
+  RecoveredPartition recovered;
+  REQUIRE_FALSE(wal.Recover(1, recovered));
+  WriteUnit unit;
+  unit.partition = 1;
+  const LogIndex index = recovered.last_index.Next();
+  unit.entries.emplace_back(recovered.terms.back().term, index, EntryKind::kConfiguration, Ticket(),
+                            Payload("who?"));
+  const WriteUnit* const units[] = {&unit};
+  REQUIRE_FALSE(wal.Write(units));
+  wal.Close();
+
+  TestNode& node = cluster.Create(1);
+  Answer<> join;
+  node->JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::WalCorrupted);
+  CHECK(node->JoinDetail() ==
+        "partition 1 is damaged: a configuration that does not decode at index " +
+            std::to_string(index.value()));
+  cluster.StopAll();
+  world.Finish();
+}
+
 TEST_CASE("Stop and the destructor wait for the write that is running") {
   Three three;
   auto& cluster = three.cluster;
