@@ -65,7 +65,7 @@ Core::Impl::Impl(CoreOptions options, RecoveredPartition&& recovered, LogIndex a
   handed_off_ = applied_ = boundary;
   KOMMANDER_ASSERT(ledger_.Restore(recovered.boundary.ledger.bytes()),
                    "recovery has looked at the ledger");
-  read_number_ = random_.Next();
+  read_number_ = random_.Next() >> 1;  // never wraps
   DrawElectionDeadline();
 }
 
@@ -189,7 +189,15 @@ void Core::Impl::CollectEntries(WriteUnit& unit) {
   }
 }
 
+// Asked the same again meanwhile, a node answers once.
 void Core::Impl::Defer(NodeId to, MessageBody body) {
+  const auto is_same = [&](const Deferred& waiting) {
+    return waiting.message.to == to && waiting.message.body.index() == body.index();
+  };
+  if (std::any_of(step_deferred_.begin(), step_deferred_.end(), is_same)) return;
+  for (std::size_t i = 0; i < deferred_.size(); ++i) {
+    if (is_same(deferred_[i])) return;
+  }
   step_deferred_.push_back(
       {UnitId(), Message(options_.partition, options_.self, to, term_, std::move(body))});
 }
@@ -209,7 +217,6 @@ void Core::Impl::ReleaseDeferred() {
   while (!deferred_.empty() && deferred_.front().unit <= units_.answered()) {
     Message message = std::move(deferred_.front().message);
     deferred_.pop_front();
-    if (message.term != term_) continue;
     const auto* candidate = std::get_if<Candidate>(&role_);
     const bool campaigning = candidate != nullptr && !candidate->pre_vote;
     if (message.to == options_.self) {

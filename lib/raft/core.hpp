@@ -38,6 +38,7 @@ struct CoreOptions {
   std::size_t apply_bytes_max = 16u << 20;        // handed to the applier and not confirmed
   std::size_t cache_bytes_max = 8u << 20;         // synced entries kept in memory for peers
   std::size_t requests_max = 65536;               // unanswered proposals and reads
+  std::size_t fetches_max = 16;                   // reads back under way; one more for the applier
 };
 
 enum class RoleKind : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader, kLearner };

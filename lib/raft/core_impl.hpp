@@ -108,6 +108,7 @@ class Core::Impl {
 
   // --- election.cpp ---
   void Dispatch(Message& message);
+  void EnterTerm(Term term, NodeId vote);
   void AdoptTerm(Term term);
   void BecomeFollower(NodeId leader);
   void FollowLeader(NodeId leader);
@@ -178,6 +179,7 @@ class Core::Impl {
   void AssignReads(Leader& leader);
   void AskForReads();
   void CompleteReads(std::uint64_t number, LogIndex index);
+  [[nodiscard]] bool IsRead(std::uint64_t number) const noexcept;
   void DropUnreadBatches();
   void FailLocalReads(RaftErrc error);
 
@@ -193,7 +195,7 @@ class Core::Impl {
   void InstallSnapshot(SnapshotStaged& input);
   void HandOff();
   [[nodiscard]] const Entry* FindEntry(LogIndex index) const noexcept;
-  void WantFetch(LogIndex first, LogIndex last, std::size_t bytes_max);
+  void WantFetch(LogIndex first, LogIndex last, std::size_t bytes_max, std::size_t places);
   void TrimCache();
 
   const CoreOptions options_;
@@ -226,22 +228,22 @@ class Core::Impl {
   LogIndex hinted_;         // the newest commit hint on disk or on its way
   UnitId hard_state_unit_;  // carries the newest hard state
   std::vector<Deferred> step_deferred_;
-  Ring<Deferred> deferred_;
+  Ring<Deferred> deferred_;  // of this term; at most one of a kind per node
 
   // Follower.
   LogIndex matched_;  // equal to the current term's leader's log up to here
   LogIndex acked_;    // told to that leader
   bool ack_owed_ = false;
 
-  // Requests.
+  // Requests. Waiters, changes and reads together: requests_max; batches: no more than reads.
   Waiters waiters_;
-  std::vector<Waiter> taken_;  // scratch
-  std::vector<RequestId> withdrawn_;
-  Ring<ByteMark> quota_;
+  std::vector<Waiter> taken_;         // scratch
+  std::vector<RequestId> withdrawn_;  // of this step
+  Ring<ByteMark> quota_;              // uncommitted_bytes_max, two marks per 64 KiB
   std::size_t quota_bytes_ = 0;
   std::vector<PendingChange> changes_;
   std::optional<PendingTransfer> transfer_;
-  std::vector<LocalRead> reads_;
+  std::vector<LocalRead> reads_;  // ascending by number
   std::vector<ReadBatch> read_batches_;
   std::uint64_t read_number_ = 0;
   bool read_batch_open_ = false;  // reads of this step wait under read_number_
@@ -251,10 +253,10 @@ class Core::Impl {
   LogIndex start_floor_;  // nothing at or below it is delivered
   LogIndex handed_off_;
   LogIndex applied_;
-  Ring<ByteMark> handing_;
+  Ring<ByteMark> handing_;  // apply_bytes_max, a mark per entry at worst
   std::size_t handing_bytes_ = 0;
-  std::vector<Fetched> fetched_;  // of this step
-  std::vector<PendingFetch> fetches_;
+  std::vector<Fetched> fetched_;       // of this step
+  std::vector<PendingFetch> fetches_;  // fetches_max + 1
   std::uint64_t fetch_number_ = 0;
   Instant fetch_retry_at_{};
   bool fetch_wanted_ = false;  // something waits for fetch_retry_at_

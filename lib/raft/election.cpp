@@ -62,16 +62,23 @@ void Core::Impl::Dispatch(Message& message) {
   OnLeaderReply(message);
 }
 
-// Enters a newer term. Remembered on disk with this step's unit, before anything of that term is
-// promised.
+// Remembered on disk with this step's unit, before anything of the term is promised. What was
+// promised in an earlier one and waits for the disk is worth nothing any more.
+void Core::Impl::EnterTerm(Term term, NodeId vote) {
+  term_ = term;
+  vote_ = vote;
+  hard_state_dirty_ = true;
+  step_deferred_.clear();
+  deferred_.clear();
+  matched_ = acked_ = LogIndex();
+  ack_owed_ = false;
+}
+
+// Somebody is in a newer term.
 void Core::Impl::AdoptTerm(Term term) {
   const bool was_follower = std::holds_alternative<Follower>(role_);
   const Instant deadline = election_deadline_;
-  term_ = term;
-  vote_ = NodeId();
-  hard_state_dirty_ = true;
-  matched_ = acked_ = LogIndex();
-  ack_owed_ = false;
+  EnterTerm(term, NodeId());
   BecomeFollower(NodeId());
   // A candidate that cannot win must not keep others from trying.
   if (was_follower) election_deadline_ = deadline;
@@ -157,11 +164,7 @@ void Core::Impl::StartPreVote() {
 }
 
 void Core::Impl::StartCampaign(bool transfer) {
-  term_ = term_.Next();
-  vote_ = options_.self;
-  hard_state_dirty_ = true;
-  matched_ = acked_ = LogIndex();
-  ack_owed_ = false;
+  EnterTerm(term_.Next(), options_.self);
   Candidate candidate;
   candidate.pre_vote = false;
   candidate.transfer = transfer;

@@ -114,12 +114,21 @@ void Core::Impl::CompleteReads(std::uint64_t number, LogIndex index) {
   if (reads_.empty()) earliest_read_deadline_ = kNever;
 }
 
+bool Core::Impl::IsRead(std::uint64_t number) const noexcept {
+  const auto at = std::lower_bound(
+      reads_.begin(), reads_.end(), number,
+      [](const LocalRead& read, std::uint64_t wanted) { return read.number < wanted; });
+  return at != reads_.end() && at->number == number;
+}
+
 // Reads ended by themselves; what nobody waits for any more is not asked again.
 void Core::Impl::DropUnreadBatches() {
-  std::erase_if(read_batches_, [&](const ReadBatch& batch) {
-    return std::none_of(reads_.begin(), reads_.end(),
-                        [&](const LocalRead& read) { return read.number == batch.number; });
-  });
+  std::erase_if(read_batches_, [&](const ReadBatch& batch) { return !IsRead(batch.number); });
+  if (Leader* leader = AsLeader()) {
+    std::erase_if(leader->reads, [&](const LeaderRead& read) {
+      return read.asker == options_.self && !IsRead(read.number);
+    });
+  }
 }
 
 void Core::Impl::FailLocalReads(RaftErrc error) {

@@ -102,7 +102,7 @@ bool Core::Impl::SendOneAppend(Peer& peer) {
   AppendRequest request{previous, log_.TermAt(previous), committed_, {}};
   const std::size_t bytes = CollectForPeer(peer, request.entries);
   if (request.entries.empty() && replicating) {
-    WantFetch(next, log_.last(), options_.append_bytes_max);
+    WantFetch(next, log_.last(), options_.append_bytes_max, options_.fetches_max);
     return false;
   }
   const LogIndex last = previous + request.entries.size();

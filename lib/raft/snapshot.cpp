@@ -118,13 +118,16 @@ const Entry* Core::Impl::FindEntry(LogIndex index) const noexcept {
   return nullptr;
 }
 
-// At most one read per range is under way; who needs the same entries waits for the same answer.
-void Core::Impl::WantFetch(LogIndex first, LogIndex last, std::size_t bytes_max) {
+// At most one read per range is under way, and `places` in all; who needs the same entries waits
+// for the same answer, and who finds no place asks again in the step that takes one.
+void Core::Impl::WantFetch(LogIndex first, LogIndex last, std::size_t bytes_max,
+                           std::size_t places) {
   last = std::min(last, log_.cache_first().Previous());
   KOMMANDER_ASSERT(first <= last, "entries that are not in memory are on disk");
   for (const PendingFetch& fetch : fetches_) {
     if (fetch.first <= first && first <= fetch.last) return;
   }
+  if (fetches_.size() >= places) return;
   if (now_ < fetch_retry_at_) {
     fetch_wanted_ = true;
     return;
@@ -142,8 +145,10 @@ void Core::Impl::HandOff() {
     if (entry == nullptr) {
       const std::size_t room =
           options_.apply_bytes_max - std::min(options_.apply_bytes_max, handing_bytes_);
-      if (room > 0) WantFetch(next, safe, std::min(room, options_.append_bytes_max));
-      return;
+      if (room == 0) return;
+      // The peers leave one place free, so that none of them can starve the application.
+      return WantFetch(next, safe, std::min(room, options_.append_bytes_max),
+                       options_.fetches_max + 1);
     }
     const std::size_t bytes = entry->SizeBytes();
     if (handing_bytes_ != 0 && handing_bytes_ + bytes > options_.apply_bytes_max) return;

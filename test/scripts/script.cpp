@@ -131,6 +131,7 @@ void Script::Option(const Words& words) {
       {"apply_bytes_max", &CoreOptions::apply_bytes_max},
       {"cache_bytes_max", &CoreOptions::cache_bytes_max},
       {"entry_bytes_max", &CoreOptions::entry_bytes_max},
+      {"fetches_max", &CoreOptions::fetches_max},
       {"requests_max", &CoreOptions::requests_max}};
   options_.*fields.at(words.at(0)) = value;
 }
