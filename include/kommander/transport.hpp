@@ -49,8 +49,11 @@ class TransportHost {
   // Messages of one peer, in the order of arrival. Every `from` equals the peer of the handshake
   // and every `to` this node: the transport has checked both.
   virtual void OnMessages(NodeId from, std::vector<Message> messages) = 0;
-  // A connection to or from the peer ended or was refused; for the log and the counters.
+  // A connection to or from the peer ended, or an attempt to make one failed.
   virtual void OnPeerDown(NodeId peer, error_code reason) = 0;
+  // The peer has heard this node's hello and will not have it. What this node refuses by its own
+  // judgement is not reported: it says nothing about this node.
+  virtual void OnRefused(NodeId peer, error_code reason) = 0;
 };
 
 // Counts since the start; readable from any thread. A frame that is refused closes its connection.

@@ -25,10 +25,12 @@ error_code JudgeHello(const AdmissionFacts& facts, const Hello& hello, NodeId di
   if (pinned && pinned != hello.incarnation) {
     return is_live ? RaftErrc::DuplicateNodeId : RaftErrc::IdentityReplaced;
   }
-  if (hello.known_incarnation && hello.known_incarnation != facts.incarnation) {
-    return RaftErrc::IdentityReplaced;
-  }
+  if (MeansAnother(facts, hello)) return RaftErrc::UnexpectedPeer;
   return {};
+}
+
+bool MeansAnother(const AdmissionFacts& facts, const Hello& hello) noexcept {
+  return hello.known_incarnation && hello.known_incarnation != facts.incarnation;
 }
 
 }  // namespace kommander::cluster

@@ -26,9 +26,13 @@ struct AdmissionFacts {
 // dialled (`dialled` 0: an accepted connection); UnexpectedPeer, no member, or without incarnation;
 // BootstrapMismatch, started with other initial members, asked only while this node knows no
 // roster; the peer is pinned under another incarnation (`pinned` 0: none): DuplicateNodeId while
-// the pinned one is connected (`is_live`), else IdentityReplaced; IdentityReplaced, the peer knows
-// this node under another incarnation.
+// the pinned one is connected (`is_live`), else IdentityReplaced; UnexpectedPeer, the peer means
+// another incarnation of this node: it is told that it has not found whom it knows, while this node
+// has to conclude that its own disk was replaced (MeansAnother).
 [[nodiscard]] error_code JudgeHello(const AdmissionFacts& facts, const Hello& hello, NodeId dialled,
                                     bool is_member, Incarnation pinned, bool is_live);
+
+// Whether the peer has pinned another incarnation of this node.
+[[nodiscard]] bool MeansAnother(const AdmissionFacts& facts, const Hello& hello) noexcept;
 
 }  // namespace kommander::cluster

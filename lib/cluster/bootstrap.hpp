@@ -19,7 +19,8 @@ namespace kommander::cluster {
 // Used from one strand. Once open it stays open.
 class BootstrapGate {
  public:
-  // Open at once on a store that has been used, and for a sole member.
+  // Open at once for a sole member, and on a store that is not empty: its node was admitted before,
+  // or its log has entries, which only a leader that knows this incarnation sends.
   BootstrapGate(NodeId self, Incarnation own, Configuration initial, bool store_is_empty);
 
   // A peer's latest word replaces its earlier one: one that knows a roster, or another incarnation

@@ -10,6 +10,7 @@
 
 #include "cluster/system_command.hpp"
 #include "platform/entropy.hpp"
+#include "raft/random.hpp"
 #include "runtime/completions.hpp"
 #include "runtime/io_scheduler.hpp"
 
@@ -17,13 +18,9 @@ namespace kommander {
 namespace asio = boost::asio;
 namespace {
 
-// Two numbers from one seed, for what is drawn before the store is known.
-std::uint64_t Mix(std::uint64_t seed, std::uint64_t stream) noexcept {
-  std::uint64_t x = seed + stream * 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  x ^= x >> 31;
-  return x == 0 ? 1 : x;
+// Two numbers from one seed, never 0, for what is drawn before the store is known.
+std::uint64_t Draw(std::uint64_t seed, std::uint64_t stream) noexcept {
+  return std::max<std::uint64_t>(raft::Random(raft::Random::Mix(seed) ^ stream).Next(), 1);
 }
 
 std::shared_ptr<runtime::NodeServices> MakeServices(asio::any_io_executor executor,
@@ -58,8 +55,8 @@ RaftNode::RaftNode(asio::any_io_executor executor, RaftConfiguration configurati
       wal_(std::move(wal)),
       discovery_(std::move(discovery)),
       strand_(asio::make_strand(services_->executor)),
-      fresh_incarnation_(Mix(services_->seed, 1)),
-      nonce_(Mix(services_->seed, 2)) {}
+      fresh_incarnation_(Draw(services_->seed, 1)),
+      nonce_(Draw(services_->seed, 2)) {}
 
 RaftNode::~RaftNode() = default;
 
@@ -109,31 +106,27 @@ void RaftNode::BeginJoin(detail::PlainOperation operation) {
 void RaftNode::OnStoreOpened(OpenedStore opened) {
   opening_ = false;
   if (life_ == Life::kStopping) return StopPartitions();
-  if (opened.error) {
-    join_detail_ = std::move(opened.detail);
-    return FinishJoin(opened.error);
-  }
+  if (opened.error) return FinishJoin(opened.error, std::move(opened.detail));
   identity_ = std::move(opened.identity);
   pins_ = pins_pending_ = std::move(opened.pins);
   incarnation_.store(identity_.incarnation.value());
   bootstrap_digest_.store(cluster::BootstrapDigest(identity_.system_configuration));
   const RecoveredPartition& system = opened.partitions.front().second;
-  const bool is_empty = system.hard_state == HardState() &&
-                        system.last_index == system.boundary.index && !system.last_index;
-  gate_.emplace(identity_.node, identity_.incarnation, identity_.system_configuration, is_empty);
+  admitted_ = opened.admitted;
+  gate_.emplace(identity_.node, identity_.incarnation, identity_.system_configuration,
+                !admitted_ && !system.last_index);
   RefreshCounts();
   std::string detail;
   if (const error_code error = services_->transport->Start(
           services_->executor, services_->configuration.listen(), weak_from_this(), detail)) {
-    join_detail_ = std::move(detail);
-    return FinishJoin(error);
+    return FinishJoin(error, std::move(detail));
   }
   life_ = Life::kRunning;
   UpdateAddresses();
   for (auto& [partition, recovered] : opened.partitions) {
-    const bool may_vote = partition != kSystemPartition || gate_->IsOpen();
-    StartPartition(partition, std::move(recovered), may_vote);
+    StartPartition(partition, std::move(recovered), partition != kSystemPartition || admitted_);
   }
+  ConsiderGate();
   Tick();
 }
 
@@ -163,9 +156,10 @@ void RaftNode::ConsiderInitialized() {
   FinishJoin({});
 }
 
-void RaftNode::FinishJoin(error_code error) {
+void RaftNode::FinishJoin(error_code error, std::string detail) {
   join_deadline_ = kNever;
   if (!join_) return;
+  join_detail_.store(std::make_shared<const std::string>(std::move(detail)));
   Answer(std::exchange(join_, nullptr), error);
 }
 
@@ -262,6 +256,8 @@ void RaftNode::Tick() {
   if (life_ != Life::kRunning) return;
   if (services_->clock->Now() >= join_deadline_) FinishJoin(RaftErrc::LeaderTimeout);
   UpdateAddresses();
+  CreateMissingPartitions();
+  ConsiderGate();
   ConsiderSystemProposal();
   if (timer_) timer_->Arm(Deadline(services_->configuration.election_timeout()));
 }
@@ -290,12 +286,26 @@ void RaftNode::ReportProblem(error_code error, std::string text) {
   }
 }
 
-void RaftNode::OnStorageFailed(PartitionId partition, error_code error) {
+void RaftNode::OnStoreFailed(PartitionId partition, error_code error) {
   Post([partition, error](RaftNode& self) {
-    if (!self.problems_told_.emplace(NodeId(), error.value()).second) return;
-    self.ReportProblem(error, "storage failed, seen first in partition " +
-                                  std::to_string(partition.value()) + ": " + error.message());
+    self.FailStore(error, "partition " + std::to_string(partition.value()));
   });
+}
+
+void RaftNode::OnPartitionDamaged(PartitionId partition, error_code error) {
+  Post([partition, error](RaftNode& self) {
+    self.ReportProblem(error, "partition " + std::to_string(partition.value()) +
+                                  " cannot be read back: " + error.message());
+  });
+}
+
+// All partitions share one file set, so all of them have failed. `where` was the first to know.
+void RaftNode::FailStore(error_code error, const std::string& where) {
+  const bool was_not_written =
+      error == RaftErrc::NodeStopped || error == RaftErrc::ProposalQueueFull;
+  if (was_not_written || std::exchange(store_failed_, true)) return;
+  for (const auto& actor : partitions_.actors()) actor->FailStore();
+  ReportProblem(error, "storage failed, seen first in " + where + ": " + error.message());
 }
 
 }  // namespace kommander

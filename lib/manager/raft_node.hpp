@@ -66,7 +66,10 @@ class RaftNode final : public TransportHost,
   [[nodiscard]] Instant Deadline(Duration timeout) const noexcept;
   [[nodiscard]] const std::shared_ptr<Wal>& wal() const noexcept { return wal_; }
   // After a join has failed: one line for a person, possibly empty.
-  [[nodiscard]] const std::string& join_detail() const noexcept { return join_detail_; }
+  [[nodiscard]] std::string join_detail() const {
+    const auto detail = join_detail_.load();
+    return detail ? *detail : std::string();
+  }
 
   // Changes the members of one partition through its core; for tests, and for the membership to
   // come.
@@ -79,10 +82,12 @@ class RaftNode final : public TransportHost,
   void Judge(Hello hello, NodeId dialled, std::function<void(error_code)> verdict) override;
   void OnMessages(NodeId from, std::vector<Message> messages) override;
   void OnPeerDown(NodeId peer, error_code reason) override;
+  void OnRefused(NodeId peer, error_code reason) override;
   void OnSystemCommand(LogIndex index, Payload command) override;
   void OnPartitionRestored(PartitionId partition) override;
   void OnPartitionLeader(PartitionId partition, NodeId leader, bool is_ready_here) override;
-  void OnStorageFailed(PartitionId partition, error_code error) override;
+  void OnStoreFailed(PartitionId partition, error_code error) override;
+  void OnPartitionDamaged(PartitionId partition, error_code error) override;
   void OnCancel(std::shared_ptr<detail::Operation> operation) noexcept override;
   void OnTimer() noexcept override;
 
@@ -100,15 +105,15 @@ class RaftNode final : public TransportHost,
   // raft_node.cpp
   void BeginJoin(detail::PlainOperation operation);
   void OnStoreOpened(OpenedStore opened);
-  void ListenAndStart();
   void StartPartition(PartitionId partition, RecoveredPartition recovered, bool may_vote);
-  void FinishJoin(error_code error);
+  void FinishJoin(error_code error, std::string detail = {});
   void ConsiderInitialized();
   void BeginStop(detail::PlainOperation operation);
   void StopPartitions();
   void StopSeams();
   void OnSeamStopped();
   void Tick();
+  void FailStore(error_code error, const std::string& where);
   void ReportProblem(error_code error, std::string text);
 
   // raft_node_peers.cpp
@@ -118,7 +123,8 @@ class RaftNode final : public TransportHost,
   void OnPinsWritten(error_code error);
   void RefreshCounts();
   void ConsiderGate();
-  void OnRefused(NodeId peer, error_code reason);
+  void OnAdmissionWritten(error_code error);
+  void HearRefusal(NodeId peer, error_code reason);
   [[nodiscard]] bool IsMember(NodeId node) const;
   [[nodiscard]] cluster::AdmissionFacts Facts() const;
 
@@ -143,17 +149,20 @@ class RaftNode final : public TransportHost,
   std::atomic<bool> is_initialized_{false};
   std::atomic<bool> is_stopping_{false};
   std::atomic<std::uint64_t> uncounted_dropped_{0};
+  std::atomic<std::shared_ptr<const std::string>> join_detail_;
 
   // Of the strand.
   Life life_ = Life::kNew;
   bool opening_ = false;  // a task of the join is under way
   detail::PlainOperation join_;
-  std::string join_detail_;
   std::vector<detail::PlainOperation> stops_;
   Instant join_deadline_ = kNever;
   std::unique_ptr<Clock::Timer> timer_;
   StoreIdentity identity_;
   std::optional<cluster::BootstrapGate> gate_;
+  bool admitted_ = false;  // on disk: the gate has been open
+  bool admission_writing_ = false;
+  bool store_failed_ = false;
   cluster::SystemState system_;
   std::set<PartitionId> restoring_;
   bool creating_ = false;  // a task that makes partitions is under way

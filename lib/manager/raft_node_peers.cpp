@@ -77,15 +77,18 @@ void RaftNode::JudgeOnStrand(Hello hello, NodeId dialled, Verdict verdict) {
       pinned = found->second;
     }
   }
-  const error_code error = cluster::JudgeHello(Facts(), hello, dialled, IsMember(hello.node),
-                                               pinned, live_.contains(hello.node));
-  if (error) {
-    const bool knows_another_of_us = hello.known_incarnation &&
-                                     hello.known_incarnation != identity_.incarnation &&
-                                     hello.cluster_id == identity_.cluster_id;
-    if (error == RaftErrc::IdentityReplaced && knows_another_of_us) OnRefused(hello.node, error);
-    return verdict(error);
+  const cluster::AdmissionFacts facts = Facts();
+  const error_code error = cluster::JudgeHello(facts, hello, dialled, IsMember(hello.node), pinned,
+                                               live_.contains(hello.node));
+  const bool is_one_of_us = hello.cluster_id == facts.cluster_id && IsMember(hello.node);
+  // Some of what a member says speaks against this node, whoever refuses whom.
+  if (error && is_one_of_us && cluster::MeansAnother(facts, hello)) {
+    gate_->OnHello(hello);
+    HearRefusal(hello.node, RaftErrc::IdentityReplaced);
+  } else if (error == RaftErrc::BootstrapMismatch && hello.knows_roster) {
+    HearRefusal(hello.node, error);
   }
+  if (error) return verdict(error);
   gate_->OnHello(hello);
   ConsiderGate();
   if (const auto synced = pins_.find(hello.node);
@@ -126,6 +129,7 @@ void RaftNode::OnPinsWritten(error_code error) {
   if (error) {
     pins_pending_ = pins_;
     for (auto& [peer, verdict] : std::exchange(pin_verdicts_next_, {})) verdict(error);
+    FailStore(error, "the pins of peers");
     return;
   }
   ConsiderSystemProposal();
@@ -150,8 +154,22 @@ void RaftNode::RefreshCounts() {
   knows_roster_.store(roster.IsKnown());
 }
 
+// Voting begins once it is on disk that it may: a restart must not find a half-used store and take
+// its node for one that was never admitted, nor the other way round.
 void RaftNode::ConsiderGate() {
-  if (!gate_->IsOpen()) return;
+  if (!gate_->IsOpen() || admitted_ || std::exchange(admission_writing_, true)) return;
+  const error_code refused =
+      services_->io->SubmitTask([self = shared_from_this()](Wal& wal, bool cancelled) {
+        const error_code error = cancelled ? error_code(RaftErrc::NodeStopped) : WriteAdmitted(wal);
+        self->Post([error](RaftNode& node) { node.OnAdmissionWritten(error); });
+      });
+  if (refused) OnAdmissionWritten(refused);
+}
+
+void RaftNode::OnAdmissionWritten(error_code error) {
+  admission_writing_ = false;
+  if (error) return FailStore(error, "the admission of this node");
+  admitted_ = true;
   if (runtime::PartitionActor* system = Find(kSystemPartition)) system->Enable();
 }
 
@@ -169,15 +187,16 @@ void RaftNode::OnMessages(NodeId from, std::vector<Message> messages) {
   }
 }
 
-void RaftNode::OnPeerDown(NodeId peer, error_code reason) {
-  Post([peer, reason](RaftNode& self) {
-    self.live_.erase(peer);
-    if (reason.category() == RaftCategory()) self.OnRefused(peer, reason);
-  });
+void RaftNode::OnPeerDown(NodeId peer, error_code) {
+  Post([peer](RaftNode& self) { self.live_.erase(peer); });
+}
+
+void RaftNode::OnRefused(NodeId peer, error_code reason) {
+  Post([peer, reason](RaftNode& self) { self.HearRefusal(peer, reason); });
 }
 
 // A peer will not have this node. Told once; the join ends when it cannot come to anything.
-void RaftNode::OnRefused(NodeId peer, error_code reason) {
+void RaftNode::HearRefusal(NodeId peer, error_code reason) {
   const bool concerns_identity =
       reason == RaftErrc::IdentityReplaced || reason == RaftErrc::DuplicateNodeId ||
       reason == RaftErrc::ClusterIdMismatch || reason == RaftErrc::BootstrapMismatch ||
@@ -191,8 +210,7 @@ void RaftNode::OnRefused(NodeId peer, error_code reason) {
                         reason == RaftErrc::DuplicateNodeId ||
                         2 * refused_by_.size() >= identity_.system_configuration.voters.size();
   if (is_final && join_) {
-    join_detail_ = text;
-    FinishJoin(reason);
+    FinishJoin(reason, text);
   }
 }
 

@@ -53,10 +53,7 @@ void RaftNode::CreateMissingPartitions() {
           node.OnPartitionsCreated(std::move(created));
         });
       });
-  if (error) {
-    creating_ = false;
-    ReportProblem(error, "partitions cannot be created: " + error.message());
-  }
+  if (error) creating_ = false;  // the next tick tries again
 }
 
 void RaftNode::OnPartitionsCreated(OpenedStore created) {
@@ -64,9 +61,8 @@ void RaftNode::OnPartitionsCreated(OpenedStore created) {
   if (life_ == Life::kStopping) return StopPartitions();
   if (created.error) {
     const std::string text = "partitions cannot be created: " + created.detail;
-    ReportProblem(created.error, text);
-    join_detail_ = text;
-    return FinishJoin(created.error);
+    FailStore(created.error, "new partitions");
+    return FinishJoin(created.error, text);
   }
   for (auto& [partition, recovered] : created.partitions) {
     StartPartition(partition, std::move(recovered), true);

@@ -13,6 +13,7 @@ namespace {
 
 // docs/formats.md: u32 count, then u32 node and u64 incarnation of each, ascending by node.
 constexpr std::string_view kPinsKey = "pins";
+constexpr std::string_view kAdmittedKey = "admitted";  // one byte, 1; absent: no
 constexpr std::size_t kPinsHeaderBytes = 4;
 constexpr std::size_t kPinBytes = 12;
 
@@ -27,6 +28,13 @@ error_code ReadPins(Wal& wal, Pins& pins) {
     pins[node] = Incarnation(reader.Get<std::uint64_t>());
   }
   return reader.AtEnd() ? error_code() : error_code(RaftErrc::WalCorrupted);
+}
+
+error_code ReadAdmitted(Wal& wal, bool& admitted) {
+  std::optional<Payload> value;
+  const error_code error = wal.GetMetadata(kAdmittedKey, value);
+  admitted = value.has_value();
+  return error;
 }
 
 WriteUnit CreationUnit(PartitionId partition, Configuration configuration) {
@@ -112,6 +120,7 @@ OpenedStore OpenStore(Wal& wal, const RaftConfiguration& configuration, Incarnat
   if (!opened.error) opened.error = wal.ListPartitions(ids);
   if (!opened.error) opened.error = EnsureSystemPartition(wal, opened.identity, ids);
   if (!opened.error) opened.error = ReadPins(wal, opened.pins);
+  if (!opened.error) opened.error = ReadAdmitted(wal, opened.admitted);
   if (!opened.error) opened.error = Recover(wal, ids, opened);
   if (opened.error && opened.detail.empty()) opened.detail = opened.error.message();
   return opened;
@@ -147,6 +156,10 @@ error_code WritePins(Wal& wal, const Pins& pins) {
     writer.Put(incarnation.value());
   }
   return wal.PutMetadata(kPinsKey, Payload(std::move(bytes)));
+}
+
+error_code WriteAdmitted(Wal& wal) {
+  return wal.PutMetadata(kAdmittedKey, Payload(std::string(1, '\1')));
 }
 
 }  // namespace kommander

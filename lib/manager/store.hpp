@@ -19,6 +19,7 @@ struct OpenedStore {
   std::string detail;  // one line for a person, when there is an error
   StoreIdentity identity;
   Pins pins;
+  bool admitted = false;  // the bootstrap gate was open in an earlier life
   std::vector<std::pair<PartitionId, RecoveredPartition>> partitions;
 };
 
@@ -32,5 +33,6 @@ struct OpenedStore {
     Wal& wal, const std::vector<std::pair<PartitionId, Configuration>>& partitions);
 
 [[nodiscard]] error_code WritePins(Wal& wal, const Pins& pins);
+[[nodiscard]] error_code WriteAdmitted(Wal& wal);
 
 }  // namespace kommander

@@ -133,10 +133,10 @@ void PartitionActor::ArmTimer() {
   timer_->Arm(due);
 }
 
-void PartitionActor::FailStorage(error_code error) {
-  if (std::exchange(storage_failed_, true)) return;
+bool PartitionActor::FailStorage() {
+  if (std::exchange(storage_failed_, true)) return false;
   inputs_.emplace_back(raft::StorageFailure{});
-  if (auto node = services_->node.lock()) node->OnStorageFailed(partition_, error);
+  return true;
 }
 
 }  // namespace kommander::runtime

@@ -51,6 +51,8 @@ struct WrittenEvent {
   UnitId unit;
   error_code error;
 };
+// The file set that this partition shares with others takes no more writes.
+struct StoreFailedEvent {};
 struct AppliedEvent {
   LogIndex index;
 };
@@ -67,8 +69,9 @@ struct StopEvent {
   std::function<void()> done;
 };
 
-using Event = std::variant<ProposeEvent, ReadEvent, LeaderEvent, TransferEvent, StepDownEvent,
-                           ReconfigureEvent, CancelEvent, WrittenEvent, ReadResult, AppliedEvent,
-                           TimerEvent, SnapshotRefusedEvent, EnableEvent, StopEvent, Message>;
+using Event =
+    std::variant<ProposeEvent, ReadEvent, LeaderEvent, TransferEvent, StepDownEvent,
+                 ReconfigureEvent, CancelEvent, WrittenEvent, StoreFailedEvent, ReadResult,
+                 AppliedEvent, TimerEvent, SnapshotRefusedEvent, EnableEvent, StopEvent, Message>;
 
 }  // namespace kommander::runtime

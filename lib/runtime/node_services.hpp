@@ -41,7 +41,10 @@ class NodeSink {
   // Every entry that was committed before this start has been delivered.
   virtual void OnPartitionRestored(PartitionId partition) = 0;
   virtual void OnPartitionLeader(PartitionId partition, NodeId leader, bool is_ready_here) = 0;
-  virtual void OnStorageFailed(PartitionId partition, error_code error) = 0;
+  // A write failed: its whole file set is done for.
+  virtual void OnStoreFailed(PartitionId partition, error_code error) = 0;
+  // What was read back is damaged, or cannot be read: this partition alone is done for.
+  virtual void OnPartitionDamaged(PartitionId partition, error_code error) = 0;
 };
 
 struct NodeServices {

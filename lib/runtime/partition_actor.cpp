@@ -13,20 +13,12 @@ namespace kommander::runtime {
 namespace asio = boost::asio;
 namespace {
 
-// Distinct per partition, the same for the same node seed.
-std::uint64_t MixSeed(std::uint64_t seed, PartitionId partition) noexcept {
-  std::uint64_t x = seed + 0x9e3779b97f4a7c15u * (partition.value() + std::uint64_t{1});
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
 raft::CoreOptions OptionsOf(const NodeServices& services, PartitionId partition) {
   const RaftConfiguration& configuration = services.configuration;
   raft::CoreOptions options;
   options.partition = partition;
   options.self = configuration.id();
-  options.seed = MixSeed(services.seed, partition);
+  options.seed = services.seed;  // the core tells partitions apart
   options.election_timeout = configuration.election_timeout();
   options.heartbeat_interval = configuration.heartbeat_interval();
   options.stall_max = configuration.stall_max();
@@ -42,6 +34,9 @@ MailboxLimits LimitsOf(const RaftConfiguration& configuration) {
   return {configuration.queued_proposals_max(), configuration.queued_proposal_bytes_max(),
           configuration.queued_messages_max()};
 }
+
+// Reads that fail in a row before the partition is given up.
+constexpr int kReadsFailedMax = 8;
 
 // Vectors that a rare large burst has grown are let go, so that idle partitions stay small.
 template <class T>
@@ -98,6 +93,7 @@ void PartitionActor::NotifyNodeError(error_code error, std::string text) {
 }
 
 void PartitionActor::Enable() { (void)mailbox_.PushControl(EnableEvent{true}); }
+void PartitionActor::FailStore() { (void)mailbox_.PushControl(StoreFailedEvent{}); }
 
 namespace {
 
@@ -346,15 +342,23 @@ void PartitionActor::Take(CancelEvent& event) {
 }
 
 void PartitionActor::Take(WrittenEvent& event) {
-  if (event.error) {
-    FailStorage(event.error);
-  } else {
+  if (!event.error) {
     inputs_.emplace_back(raft::Persisted{event.unit});
+  } else if (FailStorage()) {
+    if (auto node = services_->node.lock()) node->OnStoreFailed(partition_, event.error);
   }
 }
 
+void PartitionActor::Take(StoreFailedEvent&) { FailStorage(); }
+
 void PartitionActor::Take(ReadResult& event) {
-  if (event.error == RaftErrc::WalCorrupted) FailStorage(event.error);
+  // A full queue is no failed read, and a disk may answer the next one; damage does not mend.
+  const bool is_failed = event.error && event.error != RaftErrc::ProposalQueueFull;
+  reads_failed_ = is_failed ? reads_failed_ + 1 : 0;
+  const bool is_lost = event.error == RaftErrc::WalCorrupted || reads_failed_ >= kReadsFailedMax;
+  if (is_lost && FailStorage()) {
+    if (auto node = services_->node.lock()) node->OnPartitionDamaged(partition_, event.error);
+  }
   inputs_.emplace_back(raft::Fetched{event.request, event.first, std::move(event.entries)});
 }
 

@@ -42,6 +42,8 @@ class PartitionActor final : public IoSink,
   // Answers every caller, ends the handlers, then calls `done` (from the delivery strand).
   void Stop(std::function<void()> done);
   void Enable();
+  // The file set of this partition has failed under another one's write.
+  void FailStore();
   // Tells the application, in this partition's order of handlers, of a problem of the whole node.
   void NotifyNodeError(error_code error, std::string text);
 
@@ -91,6 +93,7 @@ class PartitionActor final : public IoSink,
   void Take(ReconfigureEvent& event);
   void Take(CancelEvent& event);
   void Take(WrittenEvent& event);
+  void Take(StoreFailedEvent& event);
   void Take(ReadResult& event);
   void Take(AppliedEvent& event);
   void Take(TimerEvent& event);
@@ -109,7 +112,8 @@ class PartitionActor final : public IoSink,
   void SubmitFetches();
   void PublishState();
   void ArmTimer();
-  void FailStorage(error_code error);
+  // True: it had not failed before.
+  bool FailStorage();
 
   const std::shared_ptr<NodeServices> services_;
   const PartitionId partition_;
@@ -128,6 +132,7 @@ class PartitionActor final : public IoSink,
   NodeId announced_leader_;
   bool announced_ready_ = false;
   bool storage_failed_ = false;
+  int reads_failed_ = 0;  // in a row
   bool stopping_ = false;
   std::vector<Event> control_;
   std::vector<Event> data_;

@@ -194,8 +194,9 @@ TEST_CASE("transport: a peer whose disk was replaced is refused by a host that p
   pair.b.Restart(Incarnation(2001));
   pair.b.Dial(pair.a);
   const error_code replaced = RaftErrc::IdentityReplaced;
-  CHECK(pair.b.host().Wait([&] { return pair.b.host().WasDown(kA, replaced); }));
-  CHECK(pair.a.host().Wait([&] { return pair.a.host().WasDown(kB, replaced); }));
+  CHECK(pair.b.host().Wait([&] { return pair.b.host().WasRefused(kA, replaced); }));
+  // Whoever refuses is not refused itself.
+  CHECK(pair.a.host().refusals().empty());
   CHECK_FALSE(pair.a.Reach(pair.b, std::chrono::milliseconds(100)));
   CHECK(pair.a.transport().Statistics().rejected_handshake >= 1);
 }
@@ -241,10 +242,11 @@ TEST_CASE("transport: a hello that does not fit is refused by name, and nothing 
       }
       // Either side may be the first to notice; the one that is refused hears the name.
       const auto refused = [](TestNode& node, const error_code& error) {
-        for (const auto& [peer, reason] : node.host().downs()) {
-          if (reason == error) return true;
-        }
-        return false;
+        const auto is_it = [&](const auto& told) { return told.second == error; };
+        const auto downs = node.host().downs();
+        const auto refusals = node.host().refusals();
+        return std::any_of(downs.begin(), downs.end(), is_it) ||
+               std::any_of(refusals.begin(), refusals.end(), is_it);
       };
       TestNode& dialler = a_dials ? pair.a : pair.b;
       CHECK(dialler.host().Wait([&] { return refused(dialler, mismatch.expected); }));
@@ -263,14 +265,14 @@ TEST_CASE("transport: the node that answers must be the one that was dialled") {
   Pair pair(AnyThreads());
   pair.a.transport().SetPeer(NodeId(3), pair.b.endpoint());
   const error_code unexpected = RaftErrc::UnexpectedPeer;
-  CHECK(pair.a.host().Wait([&] { return pair.a.host().WasDown(NodeId(3), unexpected); }));
+  CHECK(pair.a.host().Wait([&] { return pair.a.host().WasRefused(NodeId(3), unexpected); }));
 }
 
 TEST_CASE("transport: a node that dials itself notices") {
   Pair pair(AnyThreads());
   pair.a.transport().SetPeer(kB, pair.a.endpoint());
   const error_code unexpected = RaftErrc::UnexpectedPeer;
-  CHECK(pair.a.host().Wait([&] { return pair.a.host().WasDown(kB, unexpected); }));
+  CHECK(pair.a.host().Wait([&] { return pair.a.host().WasRefused(kB, unexpected); }));
 }
 
 TEST_CASE("transport: nothing is delivered before both have judged, however late") {

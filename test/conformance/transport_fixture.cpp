@@ -144,6 +144,12 @@ void RecordingHost::OnPeerDown(NodeId peer, error_code reason) {
   Note();
 }
 
+void RecordingHost::OnRefused(NodeId peer, error_code reason) {
+  const std::lock_guard lock(mutex_);
+  refusals_.emplace_back(peer, reason);
+  Note();
+}
+
 std::vector<Message> RecordingHost::messages() const {
   const std::lock_guard lock(mutex_);
   return messages_;
@@ -172,6 +178,14 @@ bool RecordingHost::WasDown(NodeId peer, error_code reason) const {
   const std::lock_guard lock(mutex_);
   return std::find(downs_.begin(), downs_.end(), std::pair(peer, reason)) != downs_.end();
 }
+std::vector<std::pair<NodeId, error_code>> RecordingHost::refusals() const {
+  const std::lock_guard lock(mutex_);
+  return refusals_;
+}
+bool RecordingHost::WasRefused(NodeId peer, error_code reason) const {
+  const auto known = refusals();
+  return std::find(known.begin(), known.end(), std::pair(peer, reason)) != known.end();
+}
 std::size_t RecordingHost::calls_in_silence() const {
   const std::lock_guard lock(mutex_);
   return calls_in_silence_;
@@ -180,6 +194,7 @@ void RecordingHost::Forget() {
   const std::lock_guard lock(mutex_);
   messages_.clear();
   downs_.clear();
+  refusals_.clear();
   batches_ = probes_ = judged_ = 0;
 }
 

@@ -66,6 +66,7 @@ class RecordingHost final : public TransportHost {
   void Judge(Hello hello, NodeId dialled, Verdict verdict) override;
   void OnMessages(NodeId from, std::vector<Message> messages) override;
   void OnPeerDown(NodeId peer, error_code reason) override;
+  void OnRefused(NodeId peer, error_code reason) override;
 
   [[nodiscard]] std::vector<Message> messages() const;  // without probes
   [[nodiscard]] std::size_t batches() const;
@@ -74,6 +75,8 @@ class RecordingHost final : public TransportHost {
   [[nodiscard]] std::size_t judged() const;
   [[nodiscard]] std::vector<std::pair<NodeId, error_code>> downs() const;
   [[nodiscard]] bool WasDown(NodeId peer, error_code reason) const;
+  [[nodiscard]] std::vector<std::pair<NodeId, error_code>> refusals() const;
+  [[nodiscard]] bool WasRefused(NodeId peer, error_code reason) const;
   [[nodiscard]] std::size_t calls_in_silence() const;
   void Forget();
 
@@ -95,6 +98,7 @@ class RecordingHost final : public TransportHost {
   std::size_t probes_ = 0;
   std::size_t judged_ = 0;
   std::vector<std::pair<NodeId, error_code>> downs_;
+  std::vector<std::pair<NodeId, error_code>> refusals_;
   mutable std::size_t calls_in_silence_ = 0;
 };
 

@@ -59,6 +59,25 @@ TEST_CASE("a wiped disk does not come back under its old id") {
   three.Finish();
 }
 
+TEST_CASE("nodes that kept their disks start, although a wiped one speaks to them first") {
+  Three three;
+  three.Start();
+  auto& cluster = three.cluster;
+  cluster.StopAll();
+  cluster.wal(3) = std::make_shared<MemoryWal>();
+  std::vector<Answer<>> joins(3);
+  for (const std::uint32_t id : {3u, 1u, 2u}) {
+    cluster.Create(id);
+    cluster.raft(id).JoinCluster(joins[id - 1].Token());
+  }
+  CHECK_FALSE(joins[0].Wait());
+  CHECK_FALSE(joins[1].Wait());
+  CHECK(joins[2].Wait() == RaftErrc::IdentityReplaced);
+  three.CheckOthersGoOn("two with their disks");
+  CHECK(cluster.journal(3).Delivered(1).empty());
+  three.Finish();
+}
+
 TEST_CASE("a node that kept its disk comes back, wherever the others were restarted") {
   Three three;
   three.Start();
@@ -241,6 +260,33 @@ TEST_CASE("an empty store that cannot reach a majority starts nothing") {
   CHECK(cluster.raft(1).Status(kSystemPartition).term == Term());
   CHECK(cluster.raft(1).Status(kSystemPartition).role == Role::kFollower);
   cluster.Stop(1);
+  world.Finish();
+}
+
+// It adopted a term in its first life, which is no proof that it belongs to a cluster.
+TEST_CASE("a store that was never admitted is not after a restart") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 3, [](RaftConfiguration& configuration) {
+    configuration.ElectionTimeout(milliseconds(50)).JoinTimeout(milliseconds(600));
+  });
+  const auto join = [&] {
+    Answer<> answer;
+    cluster.Create(1);
+    cluster.raft(1).JoinCluster(answer.Token());
+    CHECK(answer.Wait() == RaftErrc::LeaderTimeout);
+    cluster.Stop(1);
+  };
+  join();
+  WriteUnit unit;
+  unit.hard_state = HardState{Term(5), NodeId()};
+  const WriteUnit* const units[] = {&unit};
+  std::optional<StoreIdentity> identity;
+  std::string detail;
+  REQUIRE_FALSE(cluster.wal(1)->Open(identity, detail));
+  REQUIRE_FALSE(cluster.wal(1)->Write(units));
+  cluster.wal(1)->Close();
+  join();
+  CHECK(cluster.raft(1).Status(kSystemPartition).term == Term(5));
   world.Finish();
 }
 

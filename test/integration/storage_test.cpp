@@ -109,6 +109,30 @@ TEST_CASE("a follower whose disk fails acknowledges nothing any more") {
   three.Finish();
 }
 
+TEST_CASE("a failed write fails every partition of its node, those without a write too") {
+  Three three;
+  auto& cluster = three.cluster;
+  cluster.Write(1, "before");
+  cluster.Write(2, "before");
+  const std::uint32_t failed = cluster.WaitForLeader(1);
+  three.disks[failed - 1]->Fail();
+  (void)three.Write(failed, 1, "the only write").Wait();
+  cluster.journal(failed).WaitFor("the node's problem", [](const std::vector<Event>& events) {
+    return CountProblems(events, RaftErrc::StorageFailed) > 0;
+  });
+  for (const std::uint32_t partition : {0u, 1u, 2u}) {
+    // A barrier passes through the partition's mailbox behind whatever it was told.
+    Answer<ReadBarrierResult> barrier;
+    cluster.raft(failed).ReadBarrier(partition, barrier.Token());
+    CHECK(barrier.Wait() == RaftErrc::StorageFailed);
+    CHECK(cluster.raft(failed).Status(partition).failed);
+    CHECK_FALSE(cluster.raft(failed).AmILeaderQuick(partition));
+  }
+  cluster.Write(1, "after");
+  cluster.Write(2, "after");
+  three.Finish();
+}
+
 TEST_CASE("a node with a failed disk can be stopped like any other") {
   Three three;
   auto& cluster = three.cluster;

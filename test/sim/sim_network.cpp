@@ -126,7 +126,7 @@ void SimNetwork::Accept(const std::shared_ptr<Connection>& connection, error_cod
     ++counters_.handshakes_refused;
     ++acceptor->statistics_.rejected_handshake;
     After(connection->dialler, Delay(connection->to, connection->from),
-          [this, connection, verdict] { Close(connection, verdict); });
+          [this, connection, verdict] { HearRefusal(connection, verdict); });
     return;
   }
   const auto host = acceptor->host_.lock();
@@ -135,6 +135,13 @@ void SimNetwork::Accept(const std::shared_ptr<Connection>& connection, error_cod
   const Hello reply = host->LocalHello(connection->from);
   After(connection->dialler, Delay(connection->to, connection->from),
         [this, connection, reply] { HearReply(connection, reply); });
+}
+
+void SimNetwork::HearRefusal(const std::shared_ptr<Connection>& connection, error_code reason) {
+  const auto dialler = connection->dialler.lock();
+  if (!dialler || connection->closed) return;
+  if (const auto host = dialler->host_.lock()) host->OnRefused(connection->to, reason);
+  Close(connection, reason);
 }
 
 void SimNetwork::HearReply(const std::shared_ptr<Connection>& connection, const Hello& hello) {

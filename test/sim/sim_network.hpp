@@ -85,6 +85,7 @@ class SimNetwork {
   void Hear(const std::shared_ptr<Connection>& connection, const Endpoint& endpoint,
             const Hello& hello);
   void Accept(const std::shared_ptr<Connection>& connection, error_code verdict);
+  void HearRefusal(const std::shared_ptr<Connection>& connection, error_code reason);
   void HearReply(const std::shared_ptr<Connection>& connection, const Hello& hello);
   void Establish(const std::shared_ptr<Connection>& connection, error_code verdict);
   void Close(const std::shared_ptr<Connection>& connection, error_code reason);

@@ -34,6 +34,7 @@ struct Host final : TransportHost {
     }
   }
   void OnPeerDown(NodeId, error_code) override { ++downs; }
+  void OnRefused(NodeId, error_code) override { ++refusals; }
 
   NodeId self;
   error_code answer;
@@ -42,6 +43,7 @@ struct Host final : TransportHost {
   std::vector<std::pair<NodeId, NodeId>> judged;
   std::vector<std::uint64_t> received;
   int downs = 0;
+  int refusals = 0;
 };
 
 // One life of a node on the network.

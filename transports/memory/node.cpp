@@ -204,8 +204,9 @@ void Node::OnAnswerJudged(NodeId peer, std::uint64_t attempt, std::shared_ptr<No
 void Node::OnRefused(NodeId peer, std::uint64_t attempt, error_code reason) {
   Dial* dial = Find(peer, attempt);
   if (!dial) return;
-  dial->reported = false;
+  dial->reported = true;  // in these words instead
   Retry(*dial, reason);
+  if (const auto host = host_.lock()) host->OnRefused(peer, reason);
 }
 
 // --- As acceptor ---
@@ -242,7 +243,6 @@ void Node::OnGreetingJudged(const Greeting& greeting, const Caller& caller, erro
         dialler->OnRefused(peer, attempt, verdict);
       });
     }
-    host->OnPeerDown(from, verdict);
     return;
   }
   if (!dialler) return;

@@ -129,7 +129,8 @@ FrameError Inbound::OnReject(ByteSpan payload) {
   std::string text;
   if (!codec::DecodeReject(payload, reason, text)) return FrameError::kCorrupt;
   Deliver();
-  Close(reason);
+  if (const auto host = service_->host()) host->OnRefused(route_.from, reason);
+  Close({});
   return FrameError::kNone;
 }
 
@@ -200,7 +201,6 @@ void Inbound::Reject(error_code reason) {
   TellRejection(socket_, encoder_, reason);
   error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
-  if (const auto host = service_->host()) host->OnPeerDown(greeting_.hello.node, reason);
   Read();
 }
 

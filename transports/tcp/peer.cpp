@@ -231,8 +231,9 @@ void Peer::OnFrame(const WirePtr& wire, const codec::Frame& frame) {
       LoseMalformed(wire, codec::FrameError::kCorrupt);
       return;
     }
-    reported_ = false;
+    reported_ = true;  // in these words instead
     Lose(wire, reason);
+    if (const auto host = service_->host()) host->OnRefused(id_, reason);
   } else if (kind == FrameKind::kPong && wire->ping_unanswered) {
     wire->ping_unanswered = false;
     wire->silent_ticks = 0;

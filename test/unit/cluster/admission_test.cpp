@@ -118,7 +118,8 @@ TEST_CASE("each flaw has its refusal") {
   }
   SECTION("it knows this node under another incarnation") {
     c.hello.known_incarnation = Incarnation(99);
-    expected = RaftErrc::IdentityReplaced;
+    expected = RaftErrc::UnexpectedPeer;
+    CHECK(MeansAnother(c.facts, c.hello));
   }
   CHECK(c.Judge() == expected);
 }
@@ -171,7 +172,7 @@ TEST_CASE("the first flaw in the order of the contract is reported") {
   c.is_live = false;
   CHECK(c.Judge() == RaftErrc::IdentityReplaced);
   c.pinned = Incarnation(200);
-  CHECK(c.Judge() == RaftErrc::IdentityReplaced);  // of this node
+  CHECK(c.Judge() == RaftErrc::UnexpectedPeer);  // it means another incarnation of this node
   c.hello.known_incarnation = Incarnation(100);
   CHECK_FALSE(c.Judge());
 }

@@ -406,7 +406,7 @@ TEST_CASE("tcp inbound: a peer that refuses our answer is believed") {
       MakeFrame(FrameKind::kReject, codec::EncodeReject(RaftErrc::IdentityReplaced).text(), 1));
   CHECK(raw.WaitForEnd());
   const error_code replaced = RaftErrc::IdentityReplaced;
-  CHECK(node.host().Wait([&] { return node.host().WasDown(kPeer, replaced); }));
+  CHECK(node.host().Wait([&] { return node.host().WasRefused(kPeer, replaced); }));
 }
 
 TEST_CASE("tcp inbound: without free descriptors it waits, and then accepts again") {

@@ -184,8 +184,8 @@ TEST_CASE("tcp peer: a rejection reaches the host by name, each time") {
     REQUIRE(raw.ReadFrame());
     raw.Send(
         MakeFrame(FrameKind::kReject, codec::EncodeReject(RaftErrc::BootstrapMismatch).text(), 0));
-    REQUIRE(node.host().Wait([&] { return node.host().downs().size() == i; }));
-    CHECK(node.host().downs().back() ==
+    REQUIRE(node.host().Wait([&] { return node.host().refusals().size() == i; }));
+    CHECK(node.host().refusals().back() ==
           std::pair<NodeId, error_code>(kPeer, RaftErrc::BootstrapMismatch));
     REQUIRE(node.Wait([&] { return node.clock().armed() == 1; }));
     node.clock().Advance(400ms);
