@@ -273,7 +273,9 @@ TEST_CASE("a store that was never admitted is not after a restart") {
     Answer<> answer;
     cluster.Create(1);
     cluster.raft(1).JoinCluster(answer.Token());
+    // Several election timeouts have passed without so much as a pre-vote.
     CHECK(answer.Wait() == RaftErrc::LeaderTimeout);
+    CHECK(cluster.raft(1).Status(kSystemPartition).role == Role::kFollower);
     cluster.Stop(1);
   };
   join();
