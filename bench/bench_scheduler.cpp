@@ -137,7 +137,7 @@ class Submitter {
     }
     unit.entries.emplace_back(Term(1), LogIndex(number), EntryKind::kApplication, Ticket(),
                               payload_);
-    Require(scheduler_.SubmitWrite(std::move(unit), true, sink_));
+    Require(scheduler_.SubmitWrite(std::move(unit), sink_));
     ++submitted_;
   }
   void AwaitAll() { sink_->AwaitAnswered(submitted_); }

@@ -47,13 +47,13 @@ struct IoStatistics {
   std::uint64_t write_units = 0;
   std::uint64_t read_batches = 0;
   std::uint64_t reads = 0;
-  std::uint64_t refused = 0;  // submissions that met a cap
+  std::uint64_t refused = 0;  // reads and tasks that met a cap
   std::size_t queued_write_bytes = 0;
 };
 
-// Thread-safe. Lanes are FIFO; no lane has two writes in flight. `ProposalQueueFull` from a Submit
-// means that a cap was met and the sink will not be called; `StorageFailed` and `NodeStopped`
-// likewise.
+// Thread-safe. Lanes are FIFO; no lane has two writes in flight. After an error from a Submit the
+// sink will not be called: `StorageFailed`, `NodeStopped`, and for reads and tasks
+// `ProposalQueueFull`, which means that a cap was met.
 class IoScheduler {
  public:
   virtual ~IoScheduler() = default;
@@ -61,17 +61,19 @@ class IoScheduler {
   // Takes the store over; before anything is submitted. Starts whatever threads it needs.
   virtual error_code Start(std::shared_ptr<Wal> wal) = 0;
 
-  // `reserved`: for units that carry what a follower or a candidate owes to its peers; they pass
-  // the caps for which admission of new proposals answers, up to a hard bound of several times the
-  // caps.
-  virtual error_code SubmitWrite(WriteUnit unit, bool reserved, std::shared_ptr<IoSink> sink) = 0;
+  // No cap refuses a unit: its core counts on it already. What would make new ones is refused
+  // before a core sees it; see IsSaturated.
+  virtual error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) = 0;
   virtual error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) = 0;
 
   // Other blocking work (open, recover, metadata). Tasks run one after the other, never beside a
   // write, and must not throw. `cancelled` is true when the scheduler stops before the task ran.
   virtual error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) = 0;
 
-  // True when new proposals of the partition would meet a cap now: an early word for admission.
+  // True while a cap on unanswered units is met, the partition's or the node's. Who asks then
+  // refuses proposals and drops entries from peers, which both come again; votes, terms, boundaries
+  // and what a leader adds by itself go on. So the caps may be passed by what one burst of a
+  // partition had accepted before.
   [[nodiscard]] virtual bool IsSaturated(PartitionId partition) const noexcept = 0;
   // True while free space is below the watermark: new proposals are refused (DiskFull), everything
   // else goes on. Asking is also what makes a scheduler look again, so ask per proposal or burst.

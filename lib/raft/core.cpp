@@ -165,7 +165,6 @@ void Core::Impl::IssueWrite() {
   if (!wanted || failed_) return;
   WriteUnit& unit = effects_->write.emplace();
   unit.partition = options_.partition;
-  effects_->write_is_owed = hard_state_dirty_ || new_boundary_ || AsLeader() == nullptr;
   unit.boundary = std::exchange(new_boundary_, std::nullopt);
   unit.drop_log = std::exchange(drop_log_, false);
   unit.truncate_from = std::exchange(truncate_from_, std::nullopt);

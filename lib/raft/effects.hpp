@@ -58,7 +58,6 @@ struct Effects {
   std::vector<Completion> completions;
   std::vector<Message> messages;
   std::optional<WriteUnit> write;
-  bool write_is_owed = false;  // the unit carries what this node owes as a follower or candidate
   std::vector<Fetch> fetches;
   std::vector<SnapshotNeeded> snapshots;
   std::vector<ApplyItem> apply;  // contiguous; continues the previous hand-off
@@ -68,7 +67,6 @@ struct Effects {
     completions.clear();
     messages.clear();
     write.reset();
-    write_is_owed = false;
     fetches.clear();
     snapshots.clear();
     apply.clear();

@@ -17,7 +17,7 @@ void PartitionActor::ExecuteEffects() {
   for (const raft::Completion& completion : effects_.completions) Complete(completion);
   for (Message& message : effects_.messages) services_->transport->Send(std::move(message));
   // 2. Hard state and entries leave as one unit.
-  if (effects_.write) SubmitUnit(*std::move(effects_.write), effects_.write_is_owed);
+  if (effects_.write) SubmitUnit(*std::move(effects_.write));
   // 3. What left memory is read back.
   SubmitFetches();
   // 4. The application gets what is committed and synced here.
@@ -61,10 +61,8 @@ void PartitionActor::Complete(const raft::Completion& completion) {
 }
 
 // Admission was judged before the core accepted anything; a unit that exists has to be stored.
-void PartitionActor::SubmitUnit(WriteUnit unit, bool is_owed) {
-  (void)is_owed;
-  if (const error_code error =
-          services_->io->SubmitWrite(std::move(unit), true, shared_from_this())) {
+void PartitionActor::SubmitUnit(WriteUnit unit) {
+  if (const error_code error = services_->io->SubmitWrite(std::move(unit), shared_from_this())) {
     (void)mailbox_.PushControl(WrittenEvent{UnitId(), error});
   }
 }

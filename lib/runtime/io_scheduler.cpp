@@ -26,8 +26,7 @@ using Task = std::function<void(Wal& wal, bool cancelled)>;
 IoSchedulerOptions Sane(IoSchedulerOptions options) noexcept {
   for (std::size_t* least_one :
        {&options.batch_bytes_max, &options.batch_units_max, &options.batch_partitions_max,
-        &options.batch_lane_bytes_max, &options.batch_lane_units_max, &options.reserved_factor,
-        &options.reader_threads}) {
+        &options.batch_lane_bytes_max, &options.batch_lane_units_max, &options.reader_threads}) {
     *least_one = std::max<std::size_t>(*least_one, 1);
   }
   return options;
@@ -78,7 +77,7 @@ class FairIoScheduler::Impl {
         disk_(options_, std::move(clock)) {}
 
   static error_code Start(const std::shared_ptr<Impl>& self, std::shared_ptr<Wal> wal);
-  error_code SubmitWrite(WriteUnit&& unit, bool reserved, std::shared_ptr<IoSink>&& sink);
+  error_code SubmitWrite(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink);
   error_code SubmitRead(const ReadRequest& request, std::shared_ptr<IoSink>&& sink);
   error_code SubmitTask(Task&& task);
   [[nodiscard]] bool IsSaturated(PartitionId partition) const;
@@ -168,13 +167,11 @@ error_code FairIoScheduler::Impl::Counted(error_code error) noexcept {
   return error;
 }
 
-error_code FairIoScheduler::Impl::SubmitWrite(WriteUnit&& unit, bool reserved,
-                                              std::shared_ptr<IoSink>&& sink) {
+error_code FairIoScheduler::Impl::SubmitWrite(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink) {
   Lock lock(mutex_);
   if (const error_code closed = Closed()) return closed;
   if (failed_) return RaftErrc::StorageFailed;
-  const error_code error = Counted(write_lanes_.Push(std::move(unit), reserved, std::move(sink)));
-  if (error) return error;
+  write_lanes_.Push(std::move(unit), std::move(sink));
   PublishQueued();
   const bool end_linger = is_lingering_ && write_lanes_.IsBatchFull();
   const bool wake = writer_.Call();
@@ -428,9 +425,8 @@ FairIoScheduler::~FairIoScheduler() { impl_->Abort(); }
 error_code FairIoScheduler::Start(std::shared_ptr<Wal> wal) {
   return Impl::Start(impl_, std::move(wal));
 }
-error_code FairIoScheduler::SubmitWrite(WriteUnit unit, bool reserved,
-                                        std::shared_ptr<IoSink> sink) {
-  return impl_->SubmitWrite(std::move(unit), reserved, std::move(sink));
+error_code FairIoScheduler::SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) {
+  return impl_->SubmitWrite(std::move(unit), std::move(sink));
 }
 error_code FairIoScheduler::SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) {
   return impl_->SubmitRead(request, std::move(sink));

@@ -34,7 +34,7 @@ class FairIoScheduler final : public IoScheduler {
   // thread; the store stays the caller's then. Does not open the store: that is a task.
   error_code Start(std::shared_ptr<Wal> wal) override;
   // Before the start: NodeIsNotReady.
-  error_code SubmitWrite(WriteUnit unit, bool reserved, std::shared_ptr<IoSink> sink) override;
+  error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) override;
   error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) override;
   error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) override;
   [[nodiscard]] bool IsSaturated(PartitionId partition) const noexcept override;

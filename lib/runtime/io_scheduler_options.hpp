@@ -20,14 +20,12 @@ struct IoSchedulerOptions {
   // company enough.
   Duration linger{0};
 
-  // Caps on accepted and unanswered units. A cap is met when the sum is at or above it, so the last
-  // unit admitted may reach over the byte caps.
+  // Caps on accepted and unanswered units. At or above one of them a lane is saturated: nothing new
+  // is admitted, but what exists is taken.
   std::size_t lane_units_max = 1024;
   std::size_t lane_bytes_max = std::size_t{32} << 20;
   std::size_t units_max = 64 * 1024;
   std::size_t bytes_max = std::size_t{256} << 20;
-  // Reserved units meet the same caps times this.
-  std::size_t reserved_factor = 4;
 
   // Caps on accepted reads that no thread has taken yet.
   std::size_t lane_reads_max = 1024;

@@ -62,6 +62,7 @@ struct NodeServices {
   std::string_view
       system_type;  // payloads of this type in the system partition are the library's own
   std::atomic<std::uint64_t> messages_dropped{0};  // of peers, at a full mailbox
+  std::atomic<std::uint64_t> appends_dropped{0};   // of peers, at a saturated lane of the disk
 };
 
 }  // namespace kommander::runtime

@@ -384,6 +384,19 @@ void PartitionActor::Take(StopEvent& event) {
   stopped_.push_back(std::move(event.done));
 }
 
-void PartitionActor::Take(Message& event) { inputs_.emplace_back(raft::Receive{std::move(event)}); }
+// Entries that this node's disk has no room for are dropped before the core takes them over: the
+// leader sends them again. Everything else, heartbeats above all, goes on.
+bool PartitionActor::FindsNoPlace(const Message& message) const noexcept {
+  const auto* append = std::get_if<AppendRequest>(&message.body);
+  return append != nullptr && !append->entries.empty() && services_->io->IsSaturated(partition_);
+}
+
+void PartitionActor::Take(Message& event) {
+  if (FindsNoPlace(event)) {
+    services_->appends_dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  inputs_.emplace_back(raft::Receive{std::move(event)});
+}
 
 }  // namespace kommander::runtime

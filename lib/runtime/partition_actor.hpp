@@ -104,11 +104,12 @@ class PartitionActor final : public IoSink,
   // Registers a caller; false, and answered, when it has cancelled already.
   bool Accept(Waiter waiter, raft::RequestId& request);
   [[nodiscard]] error_code Admission() const noexcept;
+  [[nodiscard]] bool FindsNoPlace(const Message& message) const noexcept;
 
   // Effects, in the one documented order (effects.cpp).
   void ExecuteEffects();
   void Complete(const raft::Completion& completion);
-  void SubmitUnit(WriteUnit unit, bool is_owed);
+  void SubmitUnit(WriteUnit unit);
   void SubmitFetches();
   void PublishState();
   void ArmTimer();

@@ -94,14 +94,8 @@ std::unique_ptr<WriteNode> WriteLanes::TakeNode() {
   return free_.empty() ? std::make_unique<WriteNode>() : free_.PopFront();
 }
 
-error_code WriteLanes::Push(WriteUnit&& unit, bool reserved, std::shared_ptr<IoSink>&& sink) {
+void WriteLanes::Push(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink) {
   WriteLane& lane = lanes_[unit.partition];
-  const std::size_t factor = reserved ? options_.reserved_factor : 1;
-  if (units_ / factor >= options_.units_max || bytes_ / factor >= options_.bytes_max ||
-      lane.units / factor >= options_.lane_units_max ||
-      lane.bytes / factor >= options_.lane_bytes_max) {
-    return RaftErrc::ProposalQueueFull;
-  }
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the lane's queue owns it below.
   std::unique_ptr<WriteNode> node = TakeNode();
   node->id = unit.unit;
@@ -118,7 +112,6 @@ error_code WriteLanes::Push(WriteUnit&& unit, bool reserved, std::shared_ptr<IoS
     ready_bytes_ += bytes;
   }
   lane.queue.PushBack(std::move(node));
-  return {};
 }
 
 bool WriteLanes::IsSaturated(PartitionId partition) const {

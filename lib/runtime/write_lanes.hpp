@@ -75,8 +75,7 @@ class WriteLanes {
   explicit WriteLanes(const IoSchedulerOptions& options);
   ~WriteLanes();
 
-  // ProposalQueueFull when a cap is met; nothing is taken then.
-  error_code Push(WriteUnit&& unit, bool reserved, std::shared_ptr<IoSink>&& sink);
+  void Push(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink);
   [[nodiscard]] bool IsSaturated(PartitionId partition) const;
 
   [[nodiscard]] bool HasReady() const noexcept { return !ready_.empty(); }

@@ -61,7 +61,7 @@ struct Rig {
     process.reset();
     disk->Crash();
   }
-  void Submit(WriteUnit unit) { REQUIRE_FALSE(io->SubmitWrite(std::move(unit), false, answers)); }
+  void Submit(WriteUnit unit) { REQUIRE_FALSE(io->SubmitWrite(std::move(unit), answers)); }
 
   SimIoOptions options;
   World world;
@@ -148,7 +148,7 @@ TEST_CASE("a failed write fails the store until it is opened again") {
   rig.Submit(MakeUnit(2, 2, {MakeEntry(1, 1)}));
   rig.world.RunUntilIdle();
   CHECK(rig.answers->log == std::vector<std::string>{"1:2!", "2:2!"});
-  CHECK(rig.io->SubmitWrite(MakeUnit(3, 1, {}), true, rig.answers) == RaftErrc::StorageFailed);
+  CHECK(rig.io->SubmitWrite(MakeUnit(3, 1, {}), rig.answers) == RaftErrc::StorageFailed);
   rig.PowerLoss();
   rig.Boot();
   rig.Submit(MakeUnit(3, 1, {}));
@@ -174,7 +174,7 @@ TEST_CASE("stop drains what was accepted, then closes; abort finishes the runnin
   int done = 0;
   rig.io->Stop([&] { ++done; });
   rig.io->Stop([&] { ++done; });
-  CHECK(rig.io->SubmitWrite(MakeUnit(1, 3, {}), true, rig.answers) == RaftErrc::NodeStopped);
+  CHECK(rig.io->SubmitWrite(MakeUnit(1, 3, {}), rig.answers) == RaftErrc::NodeStopped);
   CHECK(done == 0);
   rig.world.RunUntilIdle();
   CHECK(done == 2);

@@ -270,8 +270,7 @@ error_code SimIoScheduler::Start(std::shared_ptr<Wal> wal) {
   return {};
 }
 
-error_code SimIoScheduler::SubmitWrite(WriteUnit unit, bool reserved,
-                                       std::shared_ptr<IoSink> sink) {
+error_code SimIoScheduler::SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) {
   State& state = *state_;
   if (state.stopping || state.dead || !state.wal) return RaftErrc::NodeStopped;
   if (state.failed) {
@@ -280,12 +279,6 @@ error_code SimIoScheduler::SubmitWrite(WriteUnit unit, bool reserved,
     return RaftErrc::StorageFailed;
   }
   Lane& lane = state.lanes[unit.partition];
-  const std::size_t factor = reserved ? state.options.reserved_factor : 1;
-  if (lane.queue.size() >= state.options.lane_units_max * factor ||
-      lane.bytes >= state.options.lane_bytes_max * factor) {
-    ++state.statistics.refused;
-    return RaftErrc::ProposalQueueFull;
-  }
   if (state.observer != nullptr) state.observer->OnSubmitted(state.node, unit);
   const PartitionId partition = unit.partition;
   const std::size_t bytes = unit.SizeBytes();

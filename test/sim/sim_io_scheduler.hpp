@@ -35,7 +35,6 @@ struct SimIoOptions {
   std::size_t batch_lane_units_max = 1;  // more: a run of a lane's units shares one sync
   std::size_t lane_units_max = 256;
   std::size_t lane_bytes_max = 32u << 20;
-  std::size_t reserved_factor = 4;
   std::size_t reads_max = 4096;
   std::uint64_t free_bytes_min = std::uint64_t{64} << 20;
 };
@@ -49,7 +48,7 @@ class SimIoScheduler final : public IoScheduler {
   ~SimIoScheduler() override;
 
   error_code Start(std::shared_ptr<Wal> wal) override;
-  error_code SubmitWrite(WriteUnit unit, bool reserved, std::shared_ptr<IoSink> sink) override;
+  error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) override;
   error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) override;
   error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) override;
   [[nodiscard]] bool IsSaturated(PartitionId partition) const noexcept override;

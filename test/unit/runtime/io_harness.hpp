@@ -43,9 +43,7 @@ class IoHarness {
     CHECK(wal->is_closed());
   }
 
-  error_code Write(WriteUnit unit, bool reserved = false) {
-    return scheduler->SubmitWrite(std::move(unit), reserved, sink);
-  }
+  error_code Write(WriteUnit unit) { return scheduler->SubmitWrite(std::move(unit), sink); }
   error_code Read(const ReadRequest& request) { return scheduler->SubmitRead(request, sink); }
 
   // Brings the writer into a write of `partition` that lasts until the test lets it go.

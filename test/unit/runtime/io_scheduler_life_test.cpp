@@ -14,7 +14,7 @@ using runtime::IoSchedulerOptions;
 TEST_CASE("Nothing is accepted before the start", "[io_scheduler][life]") {
   FairIoScheduler scheduler({}, std::make_shared<ManualClock>());
   const auto sink = std::make_shared<CollectingSink>();
-  CHECK(scheduler.SubmitWrite(MakeUnit(1, 1), false, sink) == RaftErrc::NodeIsNotReady);
+  CHECK(scheduler.SubmitWrite(MakeUnit(1, 1), sink) == RaftErrc::NodeIsNotReady);
   CHECK(scheduler.SubmitRead(MakeRead(1, 1), sink) == RaftErrc::NodeIsNotReady);
   CHECK(scheduler.SubmitTask([](Wal&, bool) {}) == RaftErrc::NodeIsNotReady);
   CHECK_FALSE(scheduler.IsSaturated(1));
@@ -169,9 +169,9 @@ TEST_CASE("Abort finishes the running write and drops the rest unanswered",
   io.HoldWriter(1);
   auto dropped = std::make_shared<CollectingSink>();
   for (std::uint64_t u = 2; u <= 10; ++u) {
-    REQUIRE_FALSE(io.scheduler->SubmitWrite(MakeUnit(1, u), false, dropped));
+    REQUIRE_FALSE(io.scheduler->SubmitWrite(MakeUnit(1, u), dropped));
   }
-  REQUIRE_FALSE(io.scheduler->SubmitWrite(MakeUnit(2, 1), false, dropped));
+  REQUIRE_FALSE(io.scheduler->SubmitWrite(MakeUnit(2, 1), dropped));
   io.wal->reads.Close();
   REQUIRE_FALSE(io.Read(MakeRead(1, 1)));
   REQUIRE(io.wal->reads.AwaitArrivals(1));
@@ -234,7 +234,7 @@ TEST_CASE("The last reference may go in the call that ends a stop", "[io_schedul
         std::make_shared<FairIoScheduler>(IoSchedulerOptions(), std::make_shared<ManualClock>());
     REQUIRE_FALSE(owner->Start(wal));
     const auto sink = std::make_shared<CollectingSink>();
-    REQUIRE_FALSE(owner->SubmitWrite(MakeUnit(1, 1), false, sink));
+    REQUIRE_FALSE(owner->SubmitWrite(MakeUnit(1, 1), sink));
     const auto destroyed = std::make_shared<Event>();  // the thread may outlive this round
     FairIoScheduler& scheduler = *owner;
     std::atomic<bool> ready{false};

@@ -91,8 +91,12 @@ void Produce(FairIoScheduler& scheduler, const std::shared_ptr<JudgingSink>& sin
         if (!error) ++accepted.reads[lane];
         break;
       default:
+        if (random() % 2 == 0 && scheduler.IsSaturated(lane)) {
+          error = RaftErrc::ProposalQueueFull;
+          break;
+        }
         error = scheduler.SubmitWrite(MakeUnit(lane, accepted.units[lane] + 1, random() % 4 == 0),
-                                      random() % 2 == 0, sink);
+                                      sink);
         if (!error) ++accepted.units[lane];
         break;
     }
@@ -102,7 +106,6 @@ void Produce(FairIoScheduler& scheduler, const std::shared_ptr<JudgingSink>& sin
     } else if (error == RaftErrc::NodeStopped) {
       return;
     }
-    if (random() % 64 == 0) static_cast<void>(scheduler.IsSaturated(lane));
     if (random() % 64 == 0) static_cast<void>(scheduler.Statistics());
     if (random() % 64 == 0) static_cast<void>(scheduler.IsDiskFull());
   }
@@ -303,7 +306,7 @@ TEST_CASE("A merged write stores what its units would store one by one", "[io_sc
         WriteUnit unit = maker.Next();
         const WriteUnit* const alone = &unit;
         REQUIRE_FALSE(one_by_one.Write({&alone, 1}));
-        REQUIRE_FALSE(scheduler.SubmitWrite(std::move(unit), true, sink));
+        REQUIRE_FALSE(scheduler.SubmitWrite(std::move(unit), sink));
       }
     }
     go.Set();

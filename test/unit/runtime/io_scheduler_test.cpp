@@ -206,7 +206,7 @@ TEST_CASE("Answers come after the sync, not before", "[io_scheduler]") {
   REQUIRE(io.sink->AwaitWritten(1, UnitId(1)));
 }
 
-TEST_CASE("Caps refuse, reserved units pass them up to a hard bound", "[io_scheduler]") {
+TEST_CASE("A saturated lane says so, and takes every unit that exists", "[io_scheduler]") {
   IoSchedulerOptions options = Wide();
   const bool by_bytes = GENERATE(true, false);
   if (by_bytes) {
@@ -214,7 +214,6 @@ TEST_CASE("Caps refuse, reserved units pass them up to a hard bound", "[io_sched
   } else {
     options.lane_units_max = 4;
   }
-  options.reserved_factor = 2;
   IoHarness io(options);
   io.HoldWriter(1);  // the unit in flight counts
   CHECK_FALSE(io.scheduler->IsSaturated(1));
@@ -222,15 +221,13 @@ TEST_CASE("Caps refuse, reserved units pass them up to a hard bound", "[io_sched
   for (; u <= 4; ++u) REQUIRE_FALSE(io.Write(MakeUnit(1, u)));
   CHECK(io.scheduler->IsSaturated(1));
   CHECK_FALSE(io.scheduler->IsSaturated(2));
-  CHECK(io.Write(MakeUnit(1, u)) == RaftErrc::ProposalQueueFull);
   CHECK_FALSE(io.Write(MakeUnit(2, 1)));
-  for (; u <= 8; ++u) REQUIRE_FALSE(io.Write(MakeUnit(1, u), true));
-  CHECK(io.Write(MakeUnit(1, u), true) == RaftErrc::ProposalQueueFull);
-  CHECK(io.scheduler->Statistics().refused == 2);
-  CHECK(io.scheduler->Statistics().queued_write_bytes == 64 * 9);
+  for (; u <= 40; ++u) REQUIRE_FALSE(io.Write(MakeUnit(1, u)));
+  CHECK(io.scheduler->Statistics().refused == 0);
+  CHECK(io.scheduler->Statistics().queued_write_bytes == 64 * 41);
 
   io.wal->writes.Open();
-  REQUIRE(io.sink->AwaitWritten(1, UnitId(8)));
+  REQUIRE(io.sink->AwaitWritten(1, UnitId(40)));
   CHECK_FALSE(io.scheduler->IsSaturated(1));  // free as soon as it is answered
   CHECK_FALSE(io.Write(MakeUnit(1, u)));
   REQUIRE(io.sink->AwaitWritten(1, UnitId(u)));
@@ -244,23 +241,18 @@ TEST_CASE("The caps of the node count all lanes", "[io_scheduler]") {
   } else {
     options.units_max = 4;
   }
-  options.reserved_factor = 2;
   IoHarness io(options);
   io.HoldWriter(1);
   for (std::uint32_t p = 2; p <= 4; ++p) REQUIRE_FALSE(io.Write(MakeUnit(p, 1)));
   CHECK(io.scheduler->IsSaturated(77));
-  CHECK(io.Write(MakeUnit(5, 1)) == RaftErrc::ProposalQueueFull);
-  for (std::uint32_t p = 5; p <= 8; ++p) REQUIRE_FALSE(io.Write(MakeUnit(p, 1), true));
-  CHECK(io.Write(MakeUnit(9, 1), true) == RaftErrc::ProposalQueueFull);
+  for (std::uint32_t p = 5; p <= 8; ++p) REQUIRE_FALSE(io.Write(MakeUnit(p, 1)));
   io.wal->writes.Open();
   for (std::uint32_t p = 1; p <= 8; ++p) REQUIRE(io.sink->AwaitWritten(p, UnitId(1)));
   CHECK_FALSE(io.scheduler->IsSaturated(77));
 }
 
-TEST_CASE("A unit larger than the caps is admitted when nothing is queued", "[io_scheduler]") {
+TEST_CASE("A unit larger than a batch is written alone", "[io_scheduler]") {
   IoSchedulerOptions options;
-  options.lane_bytes_max = 100;
-  options.bytes_max = 100;
   options.batch_bytes_max = 100;
   IoHarness io(options);
   WriteUnit big = MakeUnit(1, 1);
@@ -312,8 +304,8 @@ TEST_CASE("Each of several sinks of a lane is told", "[io_scheduler]") {
   io.HoldWriter(2);
   const auto other = std::make_shared<CollectingSink>();
   REQUIRE_FALSE(io.Write(MakeUnit(1, 1)));
-  REQUIRE_FALSE(io.scheduler->SubmitWrite(MakeUnit(1, 2), false, other));
-  REQUIRE_FALSE(io.scheduler->SubmitWrite(MakeUnit(1, 3), false, other));
+  REQUIRE_FALSE(io.scheduler->SubmitWrite(MakeUnit(1, 2), other));
+  REQUIRE_FALSE(io.scheduler->SubmitWrite(MakeUnit(1, 3), other));
   io.wal->writes.Open();
   REQUIRE(io.sink->AwaitWritten(1, UnitId(1)));
   REQUIRE(other->AwaitWritten(1, UnitId(3)));
@@ -343,7 +335,7 @@ TEST_CASE("A failed write fails the whole domain, for good", "[io_scheduler]") {
   CHECK(told == std::map<std::uint32_t, std::vector<std::uint64_t>>{
                     {1, {1}}, {2, {1}}, {3, {1}}, {4, {1}}});
   CHECK(io.Write(MakeUnit(1, 6)) == RaftErrc::StorageFailed);
-  CHECK(io.Write(MakeUnit(5, 1), true) == RaftErrc::StorageFailed);
+  CHECK(io.Write(MakeUnit(5, 1)) == RaftErrc::StorageFailed);
   CHECK(io.wal->batches().size() == 2);  // no retry
   CHECK(io.scheduler->Statistics().queued_write_bytes == 0);
 

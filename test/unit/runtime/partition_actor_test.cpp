@@ -1,0 +1,162 @@
+// The actor at the edge of what its disk can take: what it owes is written, what can come again is
+// not taken over.
+#include "runtime/partition_actor.hpp"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "catch.hpp"
+
+namespace asio = boost::asio;
+using namespace kommander;
+using namespace kommander::runtime;
+
+namespace {
+
+class StillClock final : public Clock {
+ public:
+  class StillTimer final : public Timer {
+   public:
+    void Arm(Instant) override {}
+    void Disarm() noexcept override {}
+  };
+  Instant Now() const noexcept override { return Instant(std::chrono::seconds(1000)); }
+  std::uint64_t WallMilliseconds() const noexcept override { return 1; }
+  std::unique_ptr<Timer> CreateTimer(asio::any_io_executor, std::weak_ptr<Sink>) override {
+    return std::make_unique<StillTimer>();
+  }
+};
+
+class SentMessages final : public Transport {
+ public:
+  error_code Start(asio::any_io_executor, Endpoint, std::weak_ptr<TransportHost>,
+                   std::string&) override {
+    return {};
+  }
+  void SetPeer(NodeId, Endpoint) override {}
+  void RemovePeer(NodeId) override {}
+  void Send(Message message) noexcept override { sent.push_back(std::move(message)); }
+  TransportStatistics Statistics() const noexcept override { return {}; }
+  void Stop(std::function<void()>) override {}
+
+  std::vector<Message> sent;
+};
+
+// A disk whose fullness is the test's to say. It syncs when told to.
+class SlowDisk final : public IoScheduler {
+ public:
+  error_code Start(std::shared_ptr<Wal>) override { return {}; }
+  error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> submitter) override {
+    sink = std::move(submitter);
+    units.push_back(std::move(unit));
+    return {};
+  }
+  error_code SubmitRead(ReadRequest, std::shared_ptr<IoSink>) override {
+    return RaftErrc::ProposalQueueFull;
+  }
+  error_code SubmitTask(std::function<void(Wal&, bool)>) override { return {}; }
+  bool IsSaturated(PartitionId) const noexcept override { return is_saturated; }
+  IoStatistics Statistics() const noexcept override { return {}; }
+  void Stop(std::function<void()>) override {}
+  void Abort() noexcept override {}
+
+  void Sync() { sink->OnWritten(units.back().partition, units.back().unit, {}); }
+
+  bool is_saturated = false;
+  std::vector<WriteUnit> units;
+  std::shared_ptr<IoSink> sink;
+};
+
+// Node 2 of three, with an empty log.
+struct Follower {
+  Follower() {
+    services->executor = context.get_executor();
+    services->configuration.Id(NodeId(2));
+    services->clock = std::make_shared<StillClock>();
+    services->io = disk;
+    services->transport = transport;
+    RecoveredPartition recovered;
+    recovered.boundary.configuration = Configuration({NodeId(1), NodeId(2), NodeId(3)});
+    actor = std::make_shared<PartitionActor>(services, 1, std::move(recovered), true);
+    actor->Start();
+    Run();
+  }
+  ~Follower() {
+    actor->Stop({});
+    disk->sink.reset();
+    Run();
+  }
+  void Run() {
+    context.restart();
+    context.poll();
+  }
+  void Hear(MessageBody body) {
+    std::vector<Message> messages;
+    messages.emplace_back(PartitionId(1), NodeId(1), NodeId(2), Term(1), std::move(body));
+    actor->SubmitMessages(messages.begin(), messages.end());
+    Run();
+  }
+  static AppendRequest Append(std::uint64_t index) {
+    AppendRequest append;
+    append.previous_index = LogIndex(index - 1);
+    append.previous_term = index == 1 ? Term() : Term(1);
+    append.entries.emplace_back(Term(1), LogIndex(index), EntryKind::kNoop, Ticket(), Payload());
+    return append;
+  }
+
+  asio::io_context context;
+  std::shared_ptr<NodeServices> services = std::make_shared<NodeServices>(NodeId(2));
+  std::shared_ptr<SlowDisk> disk = std::make_shared<SlowDisk>();
+  std::shared_ptr<SentMessages> transport = std::make_shared<SentMessages>();
+  std::shared_ptr<PartitionActor> actor;
+};
+
+}  // namespace
+
+TEST_CASE("entries that the disk has no room for are dropped, and taken when they come again") {
+  Follower node;
+  node.disk->is_saturated = true;
+  node.Hear(Follower::Append(1));
+  CHECK(node.services->appends_dropped.load() == 1);
+  CHECK(node.actor->Status().last == LogIndex());
+  CHECK(node.disk->units.empty());
+  CHECK(node.transport->sent.empty());
+
+  node.disk->is_saturated = false;
+  node.Hear(Follower::Append(1));
+  REQUIRE(node.disk->units.size() == 1);
+  CHECK(node.disk->units[0].entries.size() == 1);
+  node.disk->Sync();
+  node.Run();
+  REQUIRE(node.transport->sent.size() == 1);
+  const auto* reply = std::get_if<AppendReply>(&node.transport->sent[0].body);
+  REQUIRE(reply != nullptr);
+  CHECK(reply->accepted);
+  CHECK(reply->matched == LogIndex(1));
+  CHECK(node.services->appends_dropped.load() == 1);
+}
+
+TEST_CASE("what a node owes finds its place on a disk without room") {
+  Follower node;
+  node.disk->is_saturated = true;
+  // A term goes to disk, a vote too, and a leader's sign of life is answered.
+  node.Hear(VoteRequest{});
+  REQUIRE(node.disk->units.size() == 1);
+  CHECK(node.disk->units[0].hard_state == HardState{Term(1), NodeId(1)});
+  node.disk->Sync();
+  node.Run();
+  REQUIRE(node.transport->sent.size() == 1);
+  CHECK(std::get<VoteReply>(node.transport->sent[0].body).granted);
+  node.Hear(Heartbeat{});
+  REQUIRE(node.transport->sent.size() == 2);
+  CHECK(std::holds_alternative<HeartbeatReply>(node.transport->sent[1].body));
+  // So is a probe, which carries nothing.
+  node.Hear(AppendRequest{});
+  REQUIRE(node.transport->sent.size() == 3);
+  CHECK(std::get<AppendReply>(node.transport->sent[2].body).accepted);
+  CHECK(node.services->appends_dropped.load() == 0);
+  CHECK_FALSE(node.actor->Status().failed);
+}
