@@ -20,6 +20,11 @@
 
 namespace kommander::raft {
 
+// No cluster lives that long: who speaks of later terms and indexes lies, and who believed it could
+// not count on.
+inline constexpr Term kTermMax{std::uint64_t{1} << 62};
+inline constexpr LogIndex kIndexMax{std::uint64_t{1} << 62};
+
 class Core::Impl {
  public:
   Impl(CoreOptions options, RecoveredPartition&& recovered, LogIndex applied_from, Instant now);
@@ -151,6 +156,7 @@ class Core::Impl {
   void OnAppendRequest(const Message& message, AppendRequest& request);
   void RejectAppend(NodeId to, LogIndex previous, Term previous_term);
   [[nodiscard]] bool IsWellFormed(const Message& message, const AppendRequest& request) const;
+  [[nodiscard]] bool Contradicts(const AppendRequest& request) const;
   void AcceptEntries(AppendRequest& request);
   void TruncateLog(LogIndex from);
   void OnHeartbeat(const Message& message, const Heartbeat& heartbeat);

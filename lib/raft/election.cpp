@@ -31,6 +31,9 @@ std::optional<MessageBody> AnswerToOldTerm(const MessageBody& body, LogIndex dur
 }  // namespace
 
 void Core::Impl::Dispatch(Message& message) {
+  // In term 0 there is nothing to say but that a pre-vote is refused.
+  const bool no_term = !message.term && !std::holds_alternative<VoteReply>(message.body);
+  if (no_term || message.term > kTermMax) return;
   const bool heard_leader = HearsLeader();
   const auto* request = std::get_if<VoteRequest>(&message.body);
   const auto* vote = std::get_if<VoteReply>(&message.body);
@@ -132,7 +135,8 @@ bool Core::Impl::MayVote() const noexcept { return enabled_ && !failed_; }
 // A node that its newest configuration leaves out is still needed until that one is committed: it
 // may be the only one with a log that the others' votes go to (thesis 4.2.2).
 bool Core::Impl::MayCampaign() const noexcept {
-  return MayVote() && !IsStalled() && members_.MayLead(options_.self, committed_);
+  return MayVote() && !IsStalled() && term_ < kTermMax &&
+         members_.MayLead(options_.self, committed_);
 }
 
 // Whether this node has reason to believe that a leader lives.

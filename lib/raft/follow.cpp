@@ -10,7 +10,7 @@
 namespace kommander::raft {
 
 void Core::Impl::OnAppendRequest(const Message& message, AppendRequest& request) {
-  if (AsLeader() != nullptr || !IsWellFormed(message, request)) return;
+  if (AsLeader() != nullptr || !IsWellFormed(message, request) || Contradicts(request)) return;
   FollowLeader(message.from);
   if (failed_) return;
   const LogIndex previous = request.previous_index;
@@ -31,13 +31,28 @@ bool Core::Impl::IsWellFormed(const Message& message, const AppendRequest& reque
   Term term = request.previous_term;
   for (const Entry& entry : request.entries) {
     index = index.Next();
-    if (entry.index != index || entry.term < term) return false;
+    if (entry.index != index || !entry.term || entry.term < term) return false;
     term = entry.term;
-    if (entry.kind == EntryKind::kConfiguration && !DecodeConfiguration(entry.body.bytes())) {
-      return false;
-    }
+    if (entry.kind != EntryKind::kConfiguration) continue;
+    const auto configuration = DecodeConfiguration(entry.body.bytes());
+    if (!configuration || configuration->voters.empty()) return false;
   }
   return term <= message.term;
+}
+
+// Whether the request denies what this node knows of every later leader's log, committed entries,
+// or of this term's, entries that it was given in this term. No leader does.
+bool Core::Impl::Contradicts(const AppendRequest& request) const {
+  const LogIndex known = std::max(committed_, matched_);
+  const auto denies = [&](LogIndex index, Term term) {
+    return index <= known && index >= log_.boundary().index && log_.TermAt(index) != term;
+  };
+  if (denies(request.previous_index, request.previous_term)) return true;
+  for (const Entry& entry : request.entries) {
+    if (entry.index > known) break;
+    if (denies(entry.index, entry.term)) return true;
+  }
+  return false;
 }
 
 void Core::Impl::RejectAppend(NodeId to, LogIndex previous, Term previous_term) {

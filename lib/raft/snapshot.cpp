@@ -23,14 +23,18 @@ void Core::Impl::On(Compact& input) {
 
 void Core::Impl::On(SnapshotStaged& input) {
   if (stopped_ || failed_) return;
+  const BoundaryRecord& boundary = input.boundary;
+  // From elsewhere, like a message: what no leader has is ignored.
+  const bool credible = boundary.term <= input.term && input.term <= kTermMax &&
+                        boundary.index <= kIndexMax && !boundary.configuration.voters.empty();
+  if (!credible) return;
   if (input.term > term_) AdoptTerm(input.term);
   if (AsLeader() != nullptr) return;
   if (input.term == term_) FollowLeader(input.from);
-  const BoundaryRecord& boundary = input.boundary;
   const bool held = log_.Matches({boundary.index, boundary.term});
   if (held) {
     committed_ = std::max(committed_, boundary.index);
-  } else if (boundary.index > committed_) {
+  } else if (boundary.index > std::max(committed_, matched_)) {
     InstallSnapshot(input);
   }
   // Whatever is committed equals the leader's log.
