@@ -21,13 +21,7 @@ error_code ReadPins(Wal& wal, Pins& pins) {
   std::optional<Payload> value;
   if (const error_code error = wal.GetMetadata(kPinsKey, value)) return error;
   if (!value) return {};
-  codec::ByteReader reader(value->bytes());
-  const auto count = reader.Get<std::uint32_t>();
-  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
-    const NodeId node(reader.Get<std::uint32_t>());
-    pins[node] = Incarnation(reader.Get<std::uint64_t>());
-  }
-  return reader.AtEnd() ? error_code() : error_code(RaftErrc::WalCorrupted);
+  return DecodePins(value->bytes(), pins) ? error_code() : error_code(RaftErrc::WalCorrupted);
 }
 
 error_code ReadAdmitted(Wal& wal, bool& admitted) {
@@ -147,7 +141,7 @@ OpenedStore CreatePartitions(Wal& wal,
   return opened;
 }
 
-error_code WritePins(Wal& wal, const Pins& pins) {
+Payload EncodePins(const Pins& pins) {
   std::vector<std::byte> bytes(kPinsHeaderBytes + pins.size() * kPinBytes);
   codec::ByteWriter writer(bytes.data());
   writer.Put(static_cast<std::uint32_t>(pins.size()));
@@ -155,7 +149,22 @@ error_code WritePins(Wal& wal, const Pins& pins) {
     writer.Put(node.value());
     writer.Put(incarnation.value());
   }
-  return wal.PutMetadata(kPinsKey, Payload(std::move(bytes)));
+  return Payload(std::move(bytes));
+}
+
+bool DecodePins(ByteSpan bytes, Pins& pins) {
+  codec::ByteReader reader(bytes);
+  const auto count = reader.Get<std::uint32_t>();
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    const NodeId node(reader.Get<std::uint32_t>());
+    if (!pins.empty() && node <= pins.rbegin()->first) return false;
+    pins[node] = Incarnation(reader.Get<std::uint64_t>());
+  }
+  return reader.AtEnd();
+}
+
+error_code WritePins(Wal& wal, const Pins& pins) {
+  return wal.PutMetadata(kPinsKey, EncodePins(pins));
 }
 
 error_code WriteAdmitted(Wal& wal) {

@@ -32,6 +32,10 @@ struct OpenedStore {
 [[nodiscard]] OpenedStore CreatePartitions(
     Wal& wal, const std::vector<std::pair<PartitionId, Configuration>>& partitions);
 
+// The bytes of all pins, as the store's metadata holds them.
+[[nodiscard]] Payload EncodePins(const Pins& pins);
+// Into an empty `pins`. False unless it is exactly that: what is accepted encodes to these bytes.
+[[nodiscard]] bool DecodePins(ByteSpan bytes, Pins& pins);
 [[nodiscard]] error_code WritePins(Wal& wal, const Pins& pins);
 [[nodiscard]] error_code WriteAdmitted(Wal& wal);
 
