@@ -174,6 +174,11 @@ void RaftNode::OnAdmissionWritten(error_code error) {
 }
 
 void RaftNode::OnMessages(NodeId from, std::vector<Message> messages) {
+  // Whoever did a handshake is pinned. Transports see to that; it does not rest on them alone.
+  if (!peers_.PinOf(from)) {
+    uncounted_dropped_.fetch_add(messages.size(), std::memory_order_relaxed);
+    return;
+  }
   if (!peers_.Counts(from)) {
     const auto dropped = std::erase_if(messages, AddsToQuorum);
     uncounted_dropped_.fetch_add(dropped, std::memory_order_relaxed);

@@ -33,6 +33,7 @@ struct Arguments {
   std::uint32_t partitions = 0;
   std::uint32_t jobs = 0;
   bool no_faults = false;
+  bool stranger = false;
   bool verbose = false;
   bool shrink = false;
   std::string trace;
@@ -62,6 +63,7 @@ SimulationOptions OptionsOf(const Arguments& arguments, std::uint64_t seed) {
   options.nodes = arguments.nodes;
   options.partitions = arguments.partitions;
   options.faults = !arguments.no_faults;
+  options.stranger = arguments.stranger;
   return options;
 }
 
@@ -241,6 +243,7 @@ void PrintReplay(const Arguments& arguments, std::uint64_t seed) {
   if (arguments.nodes != 0) std::printf(" --nodes %u", arguments.nodes);
   if (arguments.partitions != 0) std::printf(" --partitions %u", arguments.partitions);
   if (arguments.no_faults) std::printf(" --no-faults");
+  if (arguments.stranger) std::printf(" --stranger");
   std::printf(" --trace trace.txt\n");
   std::fflush(stdout);
 }
@@ -412,6 +415,7 @@ int main(int count, char** values) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--trace", arguments.trace, "write the event trace there; one seed only");
   app.add_flag("--no-faults", arguments.no_faults, "load only");
+  app.add_flag("--stranger", arguments.stranger, "somebody outside speaks to the nodes");
   app.add_flag("--shrink", arguments.shrink, "look for a shorter plan of faults that still fails");
   app.add_flag("--verbose", arguments.verbose, "one line per seed");
   try {

@@ -56,6 +56,20 @@ std::shared_ptr<SimTransport> SimNetwork::Listener(const Endpoint& endpoint) con
   return found == listeners_.end() ? nullptr : found->second.lock();
 }
 
+bool SimNetwork::Inject(NodeId from, NodeId to, std::vector<Message> messages) {
+  for (const auto& [address, listener] : listeners_) {
+    const auto transport = listener.lock();
+    if (!transport || transport->node_ != to) continue;
+    After(listener, Duration(0), [listener, from, messages = std::move(messages)]() mutable {
+      const auto host = listener.lock()->host_.lock();
+      if (!host || host->LocalHello(from).known_incarnation) return;
+      host->OnMessages(from, std::move(messages));
+    });
+    return true;
+  }
+  return false;
+}
+
 Duration SimNetwork::Delay(NodeId from, NodeId to) {
   const LinkFaults& link = Link(from, to);
   return chance_.Between(link.delay_min, link.delay_max);
@@ -302,6 +316,7 @@ void SimTransport::Send(Message message) noexcept {
   if (stopped_) return;
   ++network_.counters_.sent;
   if (network_.observer_ != nullptr) network_.observer_->OnSent(node_, message);
+  if (network_.tap_) network_.tap_(message);
   const auto found = network_.connections_.find(SimNetwork::Key(node_, message.to));
   if (found == network_.connections_.end() || !found->second->established) {
     ++statistics_.dropped_unreachable;

@@ -69,6 +69,12 @@ class SimNetwork {
     filter_ = std::move(filter);
     filter_permille_ = permille;
   }
+  // Sees every message that a node sends.
+  void SetTap(std::function<void(const Message&)> tap) { tap_ = std::move(tap); }
+  // Hands a node messages of a sender with whom it has done no handshake, as a transport that let
+  // strangers in would. They are withheld from a node that has pinned the sender by the time they
+  // arrive: it would be right to believe them. False: the node is not there.
+  bool Inject(NodeId from, NodeId to, std::vector<Message> messages);
   [[nodiscard]] const NetworkCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -108,6 +114,7 @@ class SimNetwork {
   NetworkCounters counters_;
   MessageFilter filter_;
   std::uint32_t filter_permille_ = 0;
+  std::function<void(const Message&)> tap_;
 };
 
 // One per life of a node.

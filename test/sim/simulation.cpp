@@ -7,6 +7,7 @@
 #include "codec_filter.hpp"
 #include "fault_injector.hpp"
 #include "sim_node.hpp"
+#include "stranger.hpp"
 
 namespace kommander::sim {
 
@@ -49,10 +50,15 @@ Simulation::Simulation(SimulationOptions options)
   load.pause_max = std::chrono::milliseconds(chance.Between(5, 100));
   workload_ = std::make_unique<Workload>(world_, checker_, nodes_, cluster_, load);
   injector_ = std::make_unique<FaultInjector>(world_, *network_, nodes_, *workload_, cluster_);
+  if (options_.stranger) {
+    stranger_ = std::make_unique<Stranger>(world_, *network_, cluster_.nodes, cluster_.partitions);
+  }
 }
 
 Simulation::~Simulation() {
   // Nodes first: what they drop may still speak to clients and network.
+  network_->SetTap({});
+  stranger_.reset();
   injector_.reset();
   nodes_.clear();
   workload_.reset();
@@ -94,6 +100,7 @@ void Simulation::SafetyPhase() {
   for (const auto& node : nodes_) node->Start();
   workload_->Begin();
   injector_->Begin(plan_);
+  if (stranger_) stranger_->Begin(world_.Now() + options_.length);
   RunUntil(world_.Now() + options_.length);
 }
 
@@ -241,6 +248,16 @@ void Simulation::CheckNothingIsLeft() {
   }
 }
 
+void Simulation::CheckStrangerUnheard() {
+  for (const auto& node : nodes_) {
+    for (const auto& [partition, log] : node->disk()->partitions()) {
+      if (log.hard_state.term < Stranger::kMark) continue;
+      checker_.Report("strangers are not heard",
+                      "node " + std::to_string(node->id().value()) + " entered a term of theirs");
+    }
+  }
+}
+
 std::string Simulation::Describe() const {
   std::string text;
   for (const auto& node : nodes_) {
@@ -290,6 +307,7 @@ SimulationResult Simulation::Run() {
   const Instant began = world_.Now();
   SafetyPhase();
   if (IsHealthy()) LivenessPhase();
+  if (stranger_) CheckStrangerUnheard();
   SimulationResult result;
   result.violations = checker_.violations();
   result.violation_count = checker_.violation_count();
@@ -300,6 +318,7 @@ SimulationResult Simulation::Run() {
   result.virtual_time = world_.Now() - began;
   result.steps = world_.steps();
   result.trace_hash = world_.trace().hash();
+  if (stranger_) result.strange = stranger_->spoken();
   for (const auto& node : nodes_) {
     result.units_torn += node->disk()->units_torn();
     for (const auto& [partition, log] : node->disk()->partitions()) {

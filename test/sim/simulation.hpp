@@ -17,6 +17,7 @@
 namespace kommander::sim {
 
 class FaultInjector;
+class Stranger;
 
 struct SimulationOptions {
   std::uint64_t seed = 0;
@@ -24,6 +25,7 @@ struct SimulationOptions {
   std::uint32_t nodes = 0;                     // 0: by the seed
   std::uint32_t partitions = 0;                // 0: by the seed
   bool faults = true;
+  bool stranger = false;                   // somebody outside the cluster speaks to its nodes
   std::optional<std::vector<Fault>> plan;  // instead of the seed's own
   std::string* trace = nullptr;
 };
@@ -40,6 +42,7 @@ struct SimulationResult {
   std::uint64_t steps = 0;
   std::uint64_t trace_hash = 0;
   std::uint64_t elections = 0;  // highest terms, summed
+  std::uint64_t strange = 0;    // times that the stranger spoke
   [[nodiscard]] bool IsGood() const noexcept { return violation_count == 0 && stuck.empty(); }
 };
 
@@ -71,6 +74,8 @@ class Simulation {
   void CheckAckedWrites();
   bool StopAll(Instant limit);
   void CheckNothingIsLeft();
+  // No disk remembers anything that the stranger made up.
+  void CheckStrangerUnheard();
   [[nodiscard]] bool IsHealthy() const;
   [[nodiscard]] SimNode* LeaderOf(PartitionId partition) const;
   [[nodiscard]] std::string Describe() const;
@@ -85,6 +90,7 @@ class Simulation {
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::unique_ptr<Workload> workload_;
   std::unique_ptr<FaultInjector> injector_;
+  std::unique_ptr<Stranger> stranger_;
   std::string stuck_;
   Instant next_overdue_check_{};
 };

@@ -70,6 +70,21 @@ TEST_CASE("twenty seeds with faults keep every promise and recover") {
   CHECK(faults > 50);
 }
 
+TEST_CASE("nodes do not hear a stranger, whatever it says") {
+  std::uint64_t strange = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SimulationOptions options;
+    options.seed = seed;
+    options.length = 10s;
+    options.stranger = true;
+    const SimulationResult result = Simulation(options).Run();
+    INFO("seed " << seed << "\n" << Explain(result));
+    CHECK(result.IsGood());
+    strange += result.strange;
+  }
+  CHECK(strange > 2000);
+}
+
 TEST_CASE("every kind of fault is drawn sooner or later, and names are distinct") {
   std::set<FaultKind> drawn;
   std::set<std::string_view> names;
