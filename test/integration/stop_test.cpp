@@ -86,7 +86,7 @@ class BusyCluster {
 class FrozenScheduler final : public IoScheduler {
  public:
   error_code Start(std::shared_ptr<Wal>) override { return {}; }
-  error_code SubmitWrite(WriteUnit, bool, std::shared_ptr<IoSink>) override {
+  error_code SubmitWrite(WriteUnit, std::shared_ptr<IoSink>) override {
     return RaftErrc::NodeStopped;
   }
   error_code SubmitRead(ReadRequest, std::shared_ptr<IoSink>) override {
