@@ -23,7 +23,8 @@ struct AdmissionFacts {
 // No error: the peer may talk. Otherwise the first of, in this order:
 // ClusterIdMismatch; VersionMismatch, no version in common; UnexpectedPeer, this node dialled
 // itself; DuplicateNodeId, the peer claims this node's id; UnexpectedPeer, not the node that was
-// dialled (`dialled` 0: an accepted connection); UnexpectedPeer, no member, or without incarnation;
+// dialled (`dialled` 0: an accepted connection); UnexpectedPeer, without incarnation, or no member
+// (one whose roster is ahead of this node's passes: it teaches, and counts once it is known here);
 // BootstrapMismatch, started with other initial members, asked only while this node knows no
 // roster; the peer is pinned under another incarnation (`pinned` 0: none): DuplicateNodeId while
 // the pinned one is connected (`is_live`), else IdentityReplaced; UnexpectedPeer, the peer means

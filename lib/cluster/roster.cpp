@@ -23,6 +23,15 @@ Incarnation Roster::PinOf(NodeId node) const noexcept {
   return member != nullptr ? member->incarnation : Incarnation();
 }
 
+bool Roster::Add(NodeId node) {
+  if (!node || !IsKnown() || IsMember(node) || members_.size() >= kMembersMax) return false;
+  const auto place =
+      std::lower_bound(members_.begin(), members_.end(), node,
+                       [](const RosterMember& member, NodeId id) { return member.node < id; });
+  members_.insert(place, RosterMember(node, Incarnation()));
+  return true;
+}
+
 bool Roster::Pin(NodeId node, Incarnation incarnation) noexcept {
   const RosterMember* member = Find(node);
   if (member == nullptr || member->incarnation || !incarnation) return false;

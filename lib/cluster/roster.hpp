@@ -2,6 +2,7 @@
 // of the system partition's state; every node derives the same one from the same log.
 #pragma once
 
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct RosterMember {
 // changes, so a wiped disk cannot come back under its old id.
 class Roster {
  public:
+  // As many as a node can hold pins of. Who was a member once stays in the roster: its id is spent.
+  static constexpr std::size_t kMembersMax = 256;
+
   Roster() = default;
   // Sorted by node; of members named twice the first counts.
   explicit Roster(std::vector<RosterMember> members);
@@ -32,6 +36,9 @@ class Roster {
   // Ascending by node.
   [[nodiscard]] const std::vector<RosterMember>& members() const noexcept { return members_; }
 
+  // A new member with an empty pin. False, and no change, for one that is known, for node 0, before
+  // the roster is known and when it is full.
+  bool Add(NodeId node);
   // Fills the empty pin of a member. False, and no change, for anything else.
   bool Pin(NodeId node, Incarnation incarnation) noexcept;
 

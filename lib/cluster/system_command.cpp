@@ -13,12 +13,13 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kInitialise = 1;
 constexpr std::uint8_t kPin = 2;
+constexpr std::uint8_t kAddMember = 3;
 
 constexpr std::size_t kHeaderBytes = 2;
 constexpr std::size_t kCountBytes = 4;
 constexpr std::size_t kMemberBytes = 12;
+constexpr std::size_t kNodeBytes = 4;
 constexpr std::size_t kPartitionBytes = 24;
-constexpr std::size_t kVoterBytes = 4;
 
 // A buffer of exactly this size, filled by one writer.
 template <class Fill>
@@ -66,7 +67,7 @@ std::vector<PartitionRecord> GetPartitions(codec::ByteReader& reader) {
     record.generation = Generation(reader.Get<std::uint64_t>());
     record.hash_first = reader.Get<std::uint32_t>();
     record.hash_last = reader.Get<std::uint32_t>();
-    const std::size_t voters = GetCount(reader, kVoterBytes);
+    const std::size_t voters = GetCount(reader, kNodeBytes);
     record.voters.reserve(voters);
     for (std::size_t v = 0; v < voters; ++v) {
       record.voters.emplace_back(reader.Get<std::uint32_t>());
@@ -99,11 +100,18 @@ std::optional<SystemCommand> GetPin(codec::ByteReader& reader) {
   return command;
 }
 
+std::optional<SystemCommand> GetAddMember(codec::ByteReader& reader) {
+  AddMemberCommand command;
+  command.node = NodeId(reader.Get<std::uint32_t>());
+  if (!reader.AtEnd() || !command.node) return std::nullopt;
+  return command;
+}
+
 }  // namespace
 
 std::size_t InitialiseBytes(std::size_t members, std::size_t partitions) noexcept {
   return kHeaderBytes + kCountBytes + members * kMemberBytes + kCountBytes +
-         partitions * (kPartitionBytes + members * kVoterBytes);
+         partitions * (kPartitionBytes + members * kNodeBytes);
 }
 
 Payload EncodeInitialise(const std::vector<RosterMember>& members,
@@ -117,7 +125,7 @@ Payload EncodeInitialise(const std::vector<RosterMember>& members,
   std::size_t size = InitialiseBytes(members.size(), 0);
   for (PartitionRecord& record : sorted_partitions) {
     std::sort(record.voters.begin(), record.voters.end());
-    size += kPartitionBytes + record.voters.size() * kVoterBytes;
+    size += kPartitionBytes + record.voters.size() * kNodeBytes;
   }
   return Encode(size, kInitialise, [&](codec::ByteWriter& writer) {
     writer.Put(static_cast<std::uint32_t>(sorted_members.size()));
@@ -144,12 +152,18 @@ Payload EncodePin(NodeId node, Incarnation incarnation) {
   });
 }
 
+Payload EncodeAddMember(NodeId node) {
+  return Encode(kHeaderBytes + kNodeBytes, kAddMember,
+                [&](codec::ByteWriter& writer) { writer.Put(node.value()); });
+}
+
 std::optional<SystemCommand> DecodeSystemCommand(ByteSpan bytes) {
   codec::ByteReader reader(bytes);
   if (reader.Get<std::uint8_t>() != kVersion) return std::nullopt;
   switch (reader.Get<std::uint8_t>()) {
     case kInitialise: return GetInitialise(reader);
     case kPin: return GetPin(reader);
+    case kAddMember: return GetAddMember(reader);
     default: return std::nullopt;
   }
 }

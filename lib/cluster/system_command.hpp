@@ -30,12 +30,17 @@ struct PinCommand {
   NodeId node;
   Incarnation incarnation;
 };
-using SystemCommand = std::variant<InitialiseCommand, PinCommand>;
+// A node belongs to the cluster from now on; its pin is filled when it is seen.
+struct AddMemberCommand {
+  NodeId node;
+};
+using SystemCommand = std::variant<InitialiseCommand, PinCommand, AddMemberCommand>;
 
 // Sorts what it is given; a list that names something twice decodes to nothing.
 [[nodiscard]] Payload EncodeInitialise(const std::vector<RosterMember>& members,
                                        const std::vector<PartitionRecord>& partitions);
 [[nodiscard]] Payload EncodePin(NodeId node, Incarnation incarnation);
+[[nodiscard]] Payload EncodeAddMember(NodeId node);
 
 // The size of an initialise command for so many partitions, all members voting in each.
 [[nodiscard]] std::size_t InitialiseBytes(std::size_t members, std::size_t partitions) noexcept;

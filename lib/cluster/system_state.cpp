@@ -14,6 +14,9 @@ SystemState::Change SystemState::Apply(ByteSpan command) {
   if (const auto* pin = std::get_if<PinCommand>(&*decoded)) {
     return roster_.Pin(pin->node, pin->incarnation) ? Change::kPinned : Change::kNone;
   }
+  if (const auto* add = std::get_if<AddMemberCommand>(&*decoded)) {
+    return roster_.Add(add->node) ? Change::kMemberAdded : Change::kNone;
+  }
   // Two leaders may each have proposed one before the first was applied: the log's first counts.
   if (roster_.IsKnown()) return Change::kNone;
   auto& initialise = std::get<InitialiseCommand>(*decoded);

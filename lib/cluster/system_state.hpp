@@ -14,11 +14,11 @@ namespace kommander::cluster {
 
 class SystemState {
  public:
-  enum class Change : std::uint8_t { kNone, kInitialised, kPinned };
+  enum class Change : std::uint8_t { kNone, kInitialised, kPinned, kMemberAdded };
 
   // Deterministic and total: the same commands in the same order give the same state on every node.
-  // An unknown or malformed command, a second initialise, and a pin of a stranger or over another
-  // pin change nothing.
+  // An unknown or malformed command, a second initialise, a pin of a stranger or over another pin,
+  // and adding a known node change nothing.
   Change Apply(ByteSpan command);
 
   [[nodiscard]] const Roster& roster() const noexcept { return roster_; }

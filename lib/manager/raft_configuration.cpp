@@ -98,16 +98,9 @@ void CheckMember(Problems& problems, const RaftConfiguration& configuration, std
 
 void CheckMembers(Problems& problems, const RaftConfiguration& configuration) {
   const auto& members = configuration.initial_members();
+  // This node need not be one of them: one that is added later names those that the cluster began
+  // with, and is refused by them until it has been added.
   for (std::size_t i = 0; i < members.size(); ++i) CheckMember(problems, configuration, i);
-  const auto is_self = [&](const NodeAddress& member) { return member.id == configuration.id(); };
-  if (!members.empty() && std::none_of(members.begin(), members.end(), is_self)) {
-    std::string ids;
-    for (const NodeAddress& member : members) {
-      ids += (ids.empty() ? "" : ", ") + Text(member.id.value());
-    }
-    Add(problems, "initial_members", "the nodes " + ids,
-        "a list with this node, " + Text(configuration.id().value()));
-  }
 }
 
 void CheckTimes(Problems& problems, const RaftConfiguration& configuration) {

@@ -75,6 +75,8 @@ class RaftNode final : public TransportHost,
   // come.
   void Reconfigure(PartitionId partition, Configuration target, Duration timeout,
                    std::function<void(error_code)> done);
+  // Adds a node to the roster through the system partition, whose leader this must be; the same.
+  void AddMember(NodeId node, Duration timeout, std::function<void(error_code)> done);
   // For tests: whether the calling code runs on a strand of the library.
   [[nodiscard]] bool RunningOnLibraryStrand() const noexcept;
 

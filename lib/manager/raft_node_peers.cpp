@@ -28,8 +28,11 @@ void RaftNode::UpdateAddresses() {
     }
   }
   if (discovery_ == nullptr) return;
+  // Also those that have been admitted without being known yet: they wait for answers.
   for (const NodeAddress& node : discovery_->Nodes()) {
-    if (node.id != self && IsMember(node.id)) services_->transport->SetPeer(node.id, node.endpoint);
+    if (node.id != self && (IsMember(node.id) || pins_.contains(node.id))) {
+      services_->transport->SetPeer(node.id, node.endpoint);
+    }
   }
 }
 
@@ -206,10 +209,13 @@ void RaftNode::HearRefusal(NodeId peer, error_code reason) {
       reason == RaftErrc::IdentityReplaced || reason == RaftErrc::DuplicateNodeId ||
       reason == RaftErrc::ClusterIdMismatch || reason == RaftErrc::BootstrapMismatch ||
       reason == RaftErrc::VersionMismatch;
-  if (!concerns_identity || life_ != Life::kRunning) return;
+  // A node that is to be added hears this until it has been.
+  const bool is_stranger = reason == RaftErrc::UnexpectedPeer;
+  if ((!concerns_identity && !is_stranger) || life_ != Life::kRunning) return;
   const std::string text =
       "refused by node " + std::to_string(peer.value()) + ": " + reason.message();
   if (problems_told_.emplace(peer, reason.value()).second) ReportProblem(reason, text);
+  if (!concerns_identity) return;
   refused_by_.insert(peer);
   const bool is_final = reason == RaftErrc::IdentityReplaced ||
                         reason == RaftErrc::DuplicateNodeId ||

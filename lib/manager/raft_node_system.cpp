@@ -119,6 +119,17 @@ void RaftNode::ProposeSystem(Payload command) {
                          ReplicateOptions().AwaitApply());
 }
 
+void RaftNode::AddMember(NodeId node, Duration timeout, std::function<void(error_code)> done) {
+  auto answer = [done = std::move(done)](error_code error, ReplicateResult) { done(error); };
+  auto operation =
+      detail::MakeOperation<ReplicateResult>(std::move(answer), services_->executor, {});
+  detail::EncodedBody body =
+      detail::EncodeBody(cluster::kSystemType, cluster::EncodeAddMember(node));
+  // Applied before it is answered: this node talks to the new one from then on.
+  detail::StartReplicate(*this, std::move(operation), kSystemPartition, std::move(body),
+                         ReplicateOptions().Timeout(timeout).AwaitApply());
+}
+
 void RaftNode::Reconfigure(PartitionId partition, Configuration target, Duration timeout,
                            std::function<void(error_code)> done) {
   auto operation =

@@ -124,6 +124,35 @@ TEST_CASE("each flaw has its refusal") {
   CHECK(c.Judge() == expected);
 }
 
+// Otherwise a node that has missed the entry that added the leader could never hear of it.
+TEST_CASE("a stranger that has applied this cluster's roster is admitted, and nobody else") {
+  Case c;
+  c.is_member = false;
+  c.facts.knows_roster = true;
+  c.hello.knows_roster = true;
+  c.hello.known_incarnation = c.facts.incarnation;
+  CHECK_FALSE(c.Judge());
+  SECTION("it knows no roster") { c.hello.knows_roster = false; }
+  SECTION("its roster does not name this node") { c.hello.known_incarnation = Incarnation(); }
+  SECTION("its roster names another incarnation") { c.hello.known_incarnation = Incarnation(99); }
+  SECTION("its cluster began with other members") { c.hello.bootstrap_digest = 78; }
+  SECTION("it has no incarnation") { c.hello.incarnation = Incarnation(); }
+  CHECK(c.Judge() == RaftErrc::UnexpectedPeer);
+}
+
+TEST_CASE("a node that knows no roster learns from whoever knows one") {
+  Case c;
+  c.is_member = false;
+  c.hello.knows_roster = true;
+  CHECK_FALSE(c.Judge());
+  c.hello.known_incarnation = Incarnation(99);
+  CHECK(c.Judge() == RaftErrc::IdentityReplaced);
+  c.hello.known_incarnation = c.facts.incarnation;
+  CHECK_FALSE(c.Judge());
+  c.hello.bootstrap_digest = 78;
+  CHECK(c.Judge() == RaftErrc::UnexpectedPeer);
+}
+
 TEST_CASE("a wider range of versions around ours is admitted") {
   Case c;
   c.hello.version_min = 0;

@@ -33,6 +33,26 @@ TEST_CASE("members are sorted and named once, the first naming counts") {
   CHECK(roster.PinOf(NodeId(4)) == Incarnation());
 }
 
+TEST_CASE("members are added in order, once, up to the bound") {
+  Roster unknown;
+  CHECK_FALSE(unknown.Add(NodeId(1)));
+  CHECK_FALSE(unknown.IsKnown());
+  Roster roster({{NodeId(1), Incarnation(10)}, {NodeId(5), Incarnation(50)}});
+  const Roster before = roster;
+  CHECK_FALSE(roster.Add(NodeId(0)));
+  CHECK_FALSE(roster.Add(NodeId(5)));
+  CHECK(roster == before);
+  CHECK(roster.Add(NodeId(3)));
+  CHECK(roster == Roster({{NodeId(1), Incarnation(10)},
+                          {NodeId(3), Incarnation()},
+                          {NodeId(5), Incarnation(50)}}));
+  for (std::uint32_t id = 100; roster.members().size() < Roster::kMembersMax; ++id) {
+    CHECK(roster.Add(NodeId(id)));
+  }
+  CHECK_FALSE(roster.Add(NodeId(1000)));
+  CHECK(roster.members().size() == Roster::kMembersMax);
+}
+
 TEST_CASE("a pin is filled once, by something, for a member") {
   Roster roster({{NodeId(1), Incarnation(10)}, {NodeId(2), Incarnation()}});
   const Roster before = roster;

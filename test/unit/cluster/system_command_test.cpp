@@ -41,6 +41,7 @@ Payload EncodeAgain(const SystemCommand& command) {
   if (const auto* pin = std::get_if<PinCommand>(&command)) {
     return EncodePin(pin->node, pin->incarnation);
   }
+  if (const auto* add = std::get_if<AddMemberCommand>(&command)) return EncodeAddMember(add->node);
   const auto& initialise = std::get<InitialiseCommand>(command);
   return EncodeInitialise(initialise.members, initialise.partitions);
 }
@@ -55,6 +56,16 @@ TEST_CASE("a pin has exactly these bytes") {
   REQUIRE(command);
   CHECK(std::get<PinCommand>(*command).node == NodeId(0x01020304));
   CHECK(std::get<PinCommand>(*command).incarnation == Incarnation(0x1122334455667788));
+}
+
+TEST_CASE("an added member has exactly these bytes") {
+  const Payload payload = EncodeAddMember(NodeId(0x01020304));
+  CHECK(Hex(payload.bytes()) ==
+        "0103"
+        "04030201");
+  const auto command = DecodeSystemCommand(payload.bytes());
+  REQUIRE(command);
+  CHECK(std::get<AddMemberCommand>(*command).node == NodeId(0x01020304));
 }
 
 TEST_CASE("an initialise has exactly these bytes") {
@@ -94,7 +105,7 @@ TEST_CASE("an initialise comes back as it was, sorted") {
 
 TEST_CASE("every shortened or lengthened command is refused") {
   const Payload payload =
-      GENERATE(as<Payload>{}, EncodePin(NodeId(1), Incarnation(2)),
+      GENERATE(as<Payload>{}, EncodePin(NodeId(1), Incarnation(2)), EncodeAddMember(NodeId(1)),
                EncodeInitialise(kMembers, CutEvenly(3, kVoters)), EncodeInitialise(kMembers, {}));
   REQUIRE(DecodeSystemCommand(payload.bytes()));
   for (std::size_t size = 0; size < payload.size(); ++size) {
@@ -116,7 +127,7 @@ TEST_CASE("what a command may not say is refused") {
   std::vector<std::byte>* bytes = &initialise;
   SECTION("another version") { initialise[0] = std::byte{2}; }
   SECTION("version 0") { initialise[0] = std::byte{0}; }
-  SECTION("another kind") { initialise[1] = std::byte{3}; }
+  SECTION("another kind") { initialise[1] = std::byte{4}; }
   SECTION("kind 0") { initialise[1] = std::byte{0}; }
   SECTION("member 0") { PutWord(initialise, kFirstMember, 0); }
   SECTION("a member twice") { PutWord(initialise, kFirstMember, 2); }
@@ -135,6 +146,7 @@ TEST_CASE("what a command may not say is refused") {
     PutWord(pin, 6, 0);
     bytes = &pin;
   }
+  SECTION("nobody is added") { initialise = Copy(EncodeAddMember(NodeId())); }
   SECTION("nobody belongs to the cluster") { initialise = Copy(EncodeInitialise({}, {})); }
   SECTION("a member given twice to the encoder") {
     initialise = Copy(EncodeInitialise({kMembers[0], kMembers[0]}, {}));
@@ -145,11 +157,11 @@ TEST_CASE("what a command may not say is refused") {
 TEST_CASE("whatever comes is refused, or is a command that encodes to the same bytes") {
   std::mt19937 random(20240607);
   std::size_t accepted = 0;
-  const Payload seeds[] = {EncodePin(NodeId(7), Incarnation(70)),
+  const Payload seeds[] = {EncodePin(NodeId(7), Incarnation(70)), EncodeAddMember(NodeId(7)),
                            EncodeInitialise(kMembers, CutEvenly(2, kVoters)),
                            EncodeInitialise(kMembers, {})};
   for (int round = 0; round < 20'000; ++round) {
-    auto bytes = Copy(seeds[random() % 3]);
+    auto bytes = Copy(seeds[random() % std::size(seeds)]);
     for (auto flips = 1 + random() % 3; flips > 0; --flips) {
       const std::size_t at = random() % bytes.size();
       bytes[at] = static_cast<std::byte>(random());

@@ -56,6 +56,25 @@ TEST_CASE("a pin fills the empty pin of a member and nothing else") {
   CHECK(state.partitions() == before.partitions());
 }
 
+TEST_CASE("a member is added once, without a pin, to a roster that is known") {
+  SystemState state;
+  CHECK(state.Apply(EncodeAddMember(NodeId(4)).bytes()) == Change::kNone);
+  CHECK(state == SystemState());
+  state = Initialised();
+  const SystemState before = state;
+  CHECK(state.Apply(EncodeAddMember(NodeId(1)).bytes()) == Change::kNone);
+  CHECK(state == before);
+  CHECK(state.Apply(EncodeAddMember(NodeId(4)).bytes()) == Change::kMemberAdded);
+  CHECK(state.roster().IsMember(NodeId(4)));
+  CHECK(state.roster().PinOf(NodeId(4)) == Incarnation());
+  CHECK(state.partitions() == before.partitions());
+  CHECK(state.Apply(EncodeAddMember(NodeId(4)).bytes()) == Change::kNone);
+  CHECK(state.Apply(EncodePin(NodeId(4), Incarnation(40)).bytes()) == Change::kPinned);
+  CHECK(state.roster().PinOf(NodeId(4)) == Incarnation(40));
+  CHECK(state.Apply(EncodeAddMember(NodeId(4)).bytes()) == Change::kNone);
+  CHECK(state.roster().PinOf(NodeId(4)) == Incarnation(40));
+}
+
 TEST_CASE("noise changes nothing") {
   SystemState state = Initialised();
   const SystemState before = state;
@@ -85,9 +104,10 @@ TEST_CASE(
     SystemState two;
     for (int step = 0; step < 40; ++step) {
       Payload command;
-      switch (draw(4)) {
+      switch (draw(5)) {
         case 0: command = EncodeInitialise(kMembers, CutEvenly(1 + draw(5), kVoters)); break;
         case 1: command = Payload("garbage"); break;
+        case 2: command = EncodeAddMember(NodeId(draw(6))); break;
         default: command = EncodePin(NodeId(draw(5)), Incarnation(draw(4)));
       }
       const SystemState before = one;

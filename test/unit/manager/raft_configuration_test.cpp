@@ -92,9 +92,9 @@ TEST_CASE("initial members") {
     configuration.InitialMembers({Member(1, 1), Member(2, 2), Member(3, 1)});
     CheckOne(configuration, "initial_members[2].endpoint", {"10.0.0.1:1", "initial_members[0]"});
   }
-  SECTION("without this node") {
+  SECTION("without this node: it is to be added later") {
     configuration.InitialMembers({Member(2, 2), Member(3, 3)});
-    CheckOne(configuration, "initial_members", {"2, 3", "this node, 1"});
+    CHECK(configuration.Validate().empty());
   }
   SECTION("a port that nobody can dial") {
     configuration.InitialMembers({Member(1, 1), Member(2, 0)});
