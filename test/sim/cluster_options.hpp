@@ -19,6 +19,7 @@ struct ClusterOptions {
   bool tight_limits = false;              // small caps everywhere: queues, windows, caches
   std::uint32_t slow_apply_permille = 0;  // of the deliveries take a while
   std::uint32_t bad_apply_permille = 0;   // of the handlers return false
+  bool coroutine_handlers = false;        // which alone can be slow
   std::uint32_t encode_permille = 20;     // of the messages go through the codec
   SimIoOptions io;
 };

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -16,15 +17,20 @@ namespace kommander::sim {
 
 enum class FaultKind : std::uint8_t {
   kPowerLoss,     // a process ends between two functions; unsynced writes survive in part
+  kTornWrite,     // the same in the middle of a write
+  kLostEntry,     // the same while the store makes something: a prefix of its operations survives
   kRestartStorm,  // the power of every node goes, and comes back one by one
   kAbandon,       // the manager is destroyed without Stop
   kStop,          // a clean stop
   kPause,         // the process stands still, threads and all
   kDiskStall,     // no write ends for a while
   kDiskSlow,      // every sync takes long
-  kDiskError,     // the next write fails
+  kWriteError,    // the next write fails before anything of it has reached the disk
+  kSyncError,     // the next sync fails: any part of what was written may be there
   kReadError,     // reads of entries fail
   kDiskFull,      // free space is below the watermark
+  kSlowApply,     // the application takes its time
+  kFailingApply,  // the application's handlers return false or throw
   kLose,          // a link loses messages
   kDuplicate,     // repeats them
   kReorder,       // swaps them
@@ -42,10 +48,16 @@ enum class FaultKind : std::uint8_t {
   kTransfer,      // leadership is moved
   kStepDown,      // a leader gives up
   kReconfigure,   // the members of a partition change
+  kReplace,       // a machine loses its disk and comes back as a new node
+  kImpostor,      // the same, but first under its old id
   kCount
 };
 inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(FaultKind::kCount);
 [[nodiscard]] std::string_view ToString(FaultKind kind) noexcept;
+// The kind with this name.
+[[nodiscard]] std::optional<FaultKind> FaultKindOf(std::string_view name) noexcept;
+// The smallest cluster in which the kind can do anything.
+[[nodiscard]] std::uint32_t NodesNeeded(FaultKind kind) noexcept;
 
 struct Fault {
   FaultKind kind = FaultKind::kPowerLoss;
@@ -55,6 +67,7 @@ struct Fault {
   std::uint32_t other = 0;
   std::uint32_t partition = 0;
   std::uint64_t draw = 0;  // chance of its own
+  friend bool operator==(const Fault&, const Fault&) = default;
 };
 
 struct FaultPlanOptions {

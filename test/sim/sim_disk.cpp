@@ -74,6 +74,52 @@ void SimDisk::Apply(const WriteUnit& unit) {
   if (observer_ != nullptr) observer_->OnSynced(node_, unit);
 }
 
+void SimDisk::Stage(StagedUnits units) {
+  staged_ = std::move(units);
+  Reached(DiskMoment::kWrite);
+}
+
+void SimDisk::BeginTask() {
+  task_running_ = true;
+  Reached(DiskMoment::kTask);
+}
+
+void SimDisk::Await(DiskMoment moment, std::function<void()> then) {
+  awaited_[static_cast<std::size_t>(moment)] = std::move(then);
+  if (IsIn(moment)) Reached(moment);
+}
+
+void SimDisk::Reached(DiskMoment moment) {
+  if (!IsAwaited(moment)) return;
+  const auto then = std::exchange(awaited_[static_cast<std::size_t>(moment)], nullptr);
+  then();
+}
+
+bool SimDisk::TakeOperation() noexcept {
+  if (!operations_left_) return true;
+  if (*operations_left_ == 0) {
+    ++effects_.operations_lost;
+    return false;
+  }
+  --*operations_left_;
+  return true;
+}
+
+template <class Change>
+bool SimDisk::FailsNow(Change change) {
+  if (!TakeOperation()) return true;
+  const WriteFault fault = std::exchange(write_fault_, WriteFault::kNone);
+  if (fault == WriteFault::kNone) return false;
+  failed_ = true;
+  if (fault == WriteFault::kWriteError) {
+    ++effects_.write_errors;
+  } else {
+    ++effects_.sync_errors;
+    if (chance_.OneIn(2)) change();
+  }
+  return true;
+}
+
 error_code SimDisk::Open(std::optional<StoreIdentity>& identity) {
   if (open_) return RaftErrc::WalLocked;
   open_ = true;
@@ -85,7 +131,9 @@ error_code SimDisk::Open(std::optional<StoreIdentity>& identity) {
 error_code SimDisk::Create(const StoreIdentity& identity) {
   if (failed_) return RaftErrc::StorageFailed;
   if (identity_) return RaftErrc::WalForeign;
-  identity_ = identity;
+  const auto change = [&] { identity_ = identity; };
+  if (FailsNow(change)) return RaftErrc::StorageFailed;
+  change();
   ++statistics_.syncs;
   return {};
 }
@@ -110,10 +158,13 @@ error_code SimDisk::Recover(PartitionId id, RecoveredPartition& recovered) {
 
 error_code SimDisk::Write(std::span<const WriteUnit* const> units) {
   if (failed_) return RaftErrc::StorageFailed;
-  if (std::exchange(fail_next_write_, false)) {
+  if (const WriteFault fault = std::exchange(write_fault_, WriteFault::kNone);
+      fault != WriteFault::kNone) {
     failed_ = true;
+    const bool may_reach = fault == WriteFault::kSyncError;
+    ++(may_reach ? effects_.sync_errors : effects_.write_errors);
     for (const WriteUnit* unit : units) {
-      if (chance_.OneIn(2) && Problem(*unit).empty()) Apply(*unit);
+      if (may_reach && chance_.OneIn(2) && Problem(*unit).empty()) Apply(*unit);
     }
     return RaftErrc::StorageFailed;
   }
@@ -123,7 +174,10 @@ error_code SimDisk::Write(std::span<const WriteUnit* const> units) {
       return RaftErrc::InvalidArgument;
     }
   }
-  for (const WriteUnit* unit : units) Apply(*unit);
+  for (const WriteUnit* unit : units) {
+    if (!TakeOperation()) return RaftErrc::StorageFailed;
+    Apply(*unit);
+  }
   ++statistics_.batches;
   ++statistics_.syncs;
   return {};
@@ -132,7 +186,10 @@ error_code SimDisk::Write(std::span<const WriteUnit* const> units) {
 error_code SimDisk::Read(PartitionId id, LogIndex first, LogIndex last, std::size_t bytes_max,
                          std::vector<Entry>& entries) {
   entries.clear();
-  if (fail_reads_) return RaftErrc::WalCorrupted;
+  if (fail_reads_) {
+    ++effects_.read_errors;
+    return RaftErrc::WalCorrupted;
+  }
   const DiskPartition* partition = Find(id);
   if (partition == nullptr) return {};
   std::size_t bytes = 0;
@@ -148,18 +205,18 @@ error_code SimDisk::Read(PartitionId id, LogIndex first, LogIndex last, std::siz
 
 error_code SimDisk::DeletePartition(PartitionId partition) {
   if (failed_) return RaftErrc::StorageFailed;
-  partitions_.erase(partition);
+  const auto change = [&] { partitions_.erase(partition); };
+  if (FailsNow(change)) return RaftErrc::StorageFailed;
+  change();
   ++statistics_.syncs;
   return {};
 }
 
 error_code SimDisk::PutMetadata(std::string_view key, const Payload& value) {
   if (failed_) return RaftErrc::StorageFailed;
-  if (std::exchange(fail_next_write_, false)) {
-    failed_ = true;
-    return RaftErrc::StorageFailed;
-  }
-  metadata_.insert_or_assign(std::string(key), value);
+  const auto change = [&] { metadata_.insert_or_assign(std::string(key), value); };
+  if (FailsNow(change)) return RaftErrc::StorageFailed;
+  change();
   ++statistics_.syncs;
   return {};
 }
@@ -167,28 +224,23 @@ error_code SimDisk::PutMetadata(std::string_view key, const Payload& value) {
 void SimDisk::Crash() {
   open_ = false;
   failed_ = false;
-  fail_next_write_ = false;
+  write_fault_ = WriteFault::kNone;
+  task_running_ = false;
+  operations_left_.reset();
   const StagedUnits staged = std::exchange(staged_, nullptr);
   if (!staged) return;
   // A partition's units stand in order: the first that is lost takes the later ones with it.
   std::vector<PartitionId> lost;
   for (const WriteUnit& unit : *staged) {
-    ++units_torn_;
+    ++effects_.units_torn;
     const bool is_lost = std::find(lost.begin(), lost.end(), unit.partition) != lost.end();
     if (is_lost || chance_.OneIn(2) || !Problem(unit).empty()) {
       if (!is_lost) lost.push_back(unit.partition);
       continue;
     }
-    ++units_kept_;
+    ++effects_.units_kept;
     Apply(unit);
   }
-}
-
-void SimDisk::Wipe() {
-  Crash();
-  identity_.reset();
-  partitions_.clear();
-  metadata_.clear();
 }
 
 const DiskPartition* SimDisk::Find(PartitionId partition) const noexcept {

@@ -3,8 +3,11 @@
 // Wal allows: each unit whole or not at all, every subset of them possible.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +36,27 @@ struct DiskPartition {
   [[nodiscard]] Term TermAt(LogIndex index) const noexcept;
 };
 
+// How the next write fails. Either way the store is broken until it is opened anew.
+enum class WriteFault : std::uint8_t {
+  kNone,
+  kWriteError,  // before anything of it has reached the disk
+  kSyncError,   // any part of it may be there
+};
+
+// What a disk is at work on when somebody waits for that moment.
+enum class DiskMoment : std::uint8_t { kWrite, kTask };
+
+// How often each kind of fault has shown.
+struct DiskEffects {
+  std::uint64_t write_errors = 0;
+  std::uint64_t sync_errors = 0;
+  std::uint64_t read_errors = 0;
+  std::uint64_t found_full = 0;       // proposals were refused for want of space
+  std::uint64_t units_torn = 0;       // units that a crash found half-way,
+  std::uint64_t units_kept = 0;       // and how many of them it kept
+  std::uint64_t operations_lost = 0;  // of a task that was cut short by a crash
+};
+
 // Units of one write that has begun and not ended, in the order of their queue. Of each partition
 // a prefix may survive.
 using StagedUnits = std::shared_ptr<const std::vector<WriteUnit>>;
@@ -55,16 +79,29 @@ class SimDisk {
 
   // --- What the scheduler tells ---
   // A write has begun; it ends with Write and EndStage, or with a crash.
-  void Stage(StagedUnits units) noexcept { staged_ = std::move(units); }
+  void Stage(StagedUnits units);
   void EndStage() noexcept { staged_.reset(); }
+  // The same of a task that uses the log as it likes.
+  void BeginTask();
+  void EndTask() noexcept { task_running_ = false; }
+  // Space was looked for in vain.
+  void CountFull() noexcept { ++effects_.found_full; }
+  // The power is going while a task runs: so many of its changes reach the disk yet, in their order
+  // (what the later ones would have made, an entry of a directory for one, is lost).
+  void DieAfter(std::uint64_t operations) noexcept { operations_left_ = operations; }
 
   // --- What happens to a disk ---
   // The power goes: what was staged survives in part, the lock is gone.
   void Crash();
-  // Another disk takes its place.
-  void Wipe();
-  // The next write or sync fails, after some of its units have reached the disk.
-  void FailNextWrite(bool fail = true) noexcept { fail_next_write_ = fail; }
+  void FailNextWrite(WriteFault fault) noexcept { write_fault_ = fault; }
+  // Calls back once, as soon as a write or task is under way; null: not any more.
+  void Await(DiskMoment moment, std::function<void()> then);
+  [[nodiscard]] bool IsAwaited(DiskMoment moment) const noexcept {
+    return static_cast<bool>(awaited_[static_cast<std::size_t>(moment)]);
+  }
+  [[nodiscard]] bool IsIn(DiskMoment moment) const noexcept {
+    return moment == DiskMoment::kWrite ? staged_ != nullptr : task_running_;
+  }
   [[nodiscard]] bool IsFailed() const noexcept { return failed_; }
   // Reads of entries fail until told otherwise.
   void FailReads(bool fail) noexcept { fail_reads_ = fail; }
@@ -81,9 +118,7 @@ class SimDisk {
   [[nodiscard]] const std::optional<StoreIdentity>& identity() const noexcept { return identity_; }
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const noexcept { return free_bytes_; }
   [[nodiscard]] WalStatistics statistics() const noexcept { return statistics_; }
-  // Units that a crash found half-way, and how many of them it kept.
-  [[nodiscard]] std::uint64_t units_torn() const noexcept { return units_torn_; }
-  [[nodiscard]] std::uint64_t units_kept() const noexcept { return units_kept_; }
+  [[nodiscard]] const DiskEffects& effects() const noexcept { return effects_; }
   [[nodiscard]] NodeId node() const noexcept { return node_; }
 
  private:
@@ -91,6 +126,13 @@ class SimDisk {
   [[nodiscard]] std::string Problem(const WriteUnit& unit) const;
   void Apply(const WriteUnit& unit);
   void Break(const std::string& what);
+  // Whether one more change reaches the disk.
+  bool TakeOperation() noexcept;
+  // Whether this change of a single value fails; what `change` does may have been done all the
+  // same.
+  template <class Change>
+  bool FailsNow(Change change);
+  void Reached(DiskMoment moment);
 
   const NodeId node_;
   Chance chance_;
@@ -101,11 +143,13 @@ class SimDisk {
   StagedUnits staged_;
   WalStatistics statistics_;
   std::optional<std::uint64_t> free_bytes_;
-  std::uint64_t units_torn_ = 0;
-  std::uint64_t units_kept_ = 0;
+  DiskEffects effects_;
+  std::optional<std::uint64_t> operations_left_;
+  std::array<std::function<void()>, 2> awaited_;
+  WriteFault write_fault_ = WriteFault::kNone;
+  bool task_running_ = false;
   bool open_ = false;
   bool failed_ = false;
-  bool fail_next_write_ = false;
   bool fail_reads_ = false;
 };
 

@@ -141,7 +141,7 @@ TEST_CASE("a failed write fails the store until it is opened again") {
   rig.Submit(MakeUnit(2, 1, {}));
   rig.world.RunUntilIdle();
   rig.answers->log.clear();
-  rig.disk->FailNextWrite();
+  rig.disk->FailNextWrite(WriteFault::kSyncError);
   rig.Submit(MakeUnit(1, 2, {MakeEntry(1, 1)}));
   rig.Submit(MakeUnit(1, 3, {MakeEntry(2, 1)}));
   rig.world.Step();

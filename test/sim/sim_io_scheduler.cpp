@@ -26,6 +26,9 @@ struct Batch {
   std::vector<std::shared_ptr<IoSink>> sinks;
 };
 
+// More changes than a task makes, as a rule.
+constexpr std::uint64_t kTaskOperationsMax = 4;
+
 using BlockingTask = std::function<void(Wal&, bool)>;
 
 }  // namespace
@@ -78,10 +81,13 @@ struct SimIoScheduler::State : std::enable_shared_from_this<State> {
     }
   }
   Duration Stalled(Duration latency) const {
-    const Instant due = std::max(process.world.Now() + latency, mood->stalled_until);
-    return due - process.world.Now();
+    const Duration left = mood->stalled_until - process.world.Now();
+    if (left <= latency) return latency;
+    ++mood->stalls;
+    return left;
   }
   Duration SyncLatency() {
+    if (mood->is_slow) ++mood->slow_syncs;
     const bool slow = chance.Permille(mood->slow_permille);
     return Stalled(chance.Between(mood->sync_min, slow ? mood->slow_max : mood->sync_max));
   }
@@ -225,12 +231,14 @@ void SimIoScheduler::State::FailQueued(const std::vector<WriteUnit>& answered, e
 
 void SimIoScheduler::State::StartTask() {
   task_running = true;
+  if (disk) disk->BeginTask();
   const Duration latency = Stalled(chance.Between(mood->read_min, mood->sync_max));
   After(latency, [](State& self) {
     BlockingTask task = std::move(self.tasks.front());
     self.tasks.pop_front();
     task(*self.wal, false);
     self.task_running = false;
+    if (self.disk) self.disk->EndTask();
     self.StartNext();
   });
 }
@@ -326,7 +334,9 @@ bool SimIoScheduler::IsSaturated(PartitionId partition) const noexcept {
 bool SimIoScheduler::IsDiskFull() const noexcept {
   if (!state_->wal) return false;
   const std::optional<std::uint64_t> free = state_->wal->FreeBytes();
-  return free && *free < state_->options.free_bytes_min;
+  const bool is_full = free && *free < state_->options.free_bytes_min;
+  if (is_full && state_->disk) state_->disk->CountFull();
+  return is_full;
 }
 
 IoStatistics SimIoScheduler::Statistics() const noexcept { return state_->statistics; }
@@ -365,6 +375,12 @@ void SimIoScheduler::Kill() noexcept {
   State& state = *state_;
   state.stopping = true;
   state.dead = true;
+  if (state.task_running && state.disk) {
+    // It ends somewhere on its way; its answer reaches nobody.
+    state.disk->DieAfter(state.chance.Below(kTaskOperationsMax));
+    BlockingTask task = std::move(state.tasks.front());
+    task(*state.wal, false);
+  }
   state.running.reset();
   state.lanes.clear();
   state.tasks.clear();

@@ -3,6 +3,7 @@
 // to the disk to keep or to lose.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -27,6 +28,25 @@ struct DiskMood {
   Instant stalled_until{};  // nothing ends before
   Duration read_min = std::chrono::microseconds(20);
   Duration read_max = std::chrono::microseconds(300);
+  std::uint64_t stalls = 0;      // that something waited for
+  std::uint64_t slow_syncs = 0;  // while Slow was in force
+
+  // Every sync takes up to so long.
+  void Slow(Duration longest) noexcept {
+    sync_min = std::chrono::milliseconds(5);
+    sync_max = sync_min + longest;
+    slow_max = std::max(slow_max, sync_max);
+    is_slow = true;
+  }
+  // As quick as at first; what was counted stays, and so does a stall.
+  void Heal() noexcept {
+    const DiskMood fresh;
+    sync_min = fresh.sync_min;
+    sync_max = fresh.sync_max;
+    slow_max = fresh.slow_max;
+    is_slow = false;
+  }
+  bool is_slow = false;
 };
 
 struct SimIoOptions {

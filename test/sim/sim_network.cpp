@@ -43,12 +43,13 @@ void SimNetwork::Heal() {
   for (auto& [key, link] : links_) link = LinkFaults();
 }
 
-void SimNetwork::DropConnection(NodeId from, NodeId to) {
+bool SimNetwork::DropConnection(NodeId from, NodeId to) {
   const auto found = connections_.find(Key(from, to));
-  if (found == connections_.end()) return;
+  if (found == connections_.end()) return false;
   const std::shared_ptr<Connection> connection = found->second;
   ++counters_.connections_dropped;
   Close(connection, boost::system::errc::make_error_code(boost::system::errc::connection_reset));
+  return true;
 }
 
 std::shared_ptr<SimTransport> SimNetwork::Listener(const Endpoint& endpoint) const {
@@ -104,7 +105,9 @@ void SimNetwork::Dial(const std::shared_ptr<SimTransport>& from, NodeId peer) {
   connections_[key] = connection;
   const Endpoint endpoint = address->second;
   const std::weak_ptr<SimTransport> listener = Listener(endpoint);
-  if (listener.expired() || IsCut(from->node_, peer)) {
+  const bool is_cut = IsCut(from->node_, peer);
+  if (is_cut) ++counters_.cut;
+  if (listener.expired() || is_cut) {
     Close(connection,
           boost::system::errc::make_error_code(boost::system::errc::connection_refused));
     return;
@@ -249,6 +252,7 @@ void SimNetwork::Flush(const std::shared_ptr<Connection>& connection) {
     }
   }
   if (together.empty()) return;
+  if (link.delay_max > LinkFaults().delay_max) counters_.delayed += together.size();
   Deliver(connection, std::move(together), chance_.Between(link.delay_min, link.delay_max), true);
 }
 

@@ -35,7 +35,8 @@ struct NetworkCounters {
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;
   std::uint64_t lost = 0;
-  std::uint64_t cut = 0;
+  std::uint64_t delayed = 0;  // for longer than a good link takes
+  std::uint64_t cut = 0;      // messages and calls that met a dead link
   std::uint64_t duplicated = 0;
   std::uint64_t reordered = 0;
   std::uint64_t connections_dropped = 0;
@@ -62,7 +63,8 @@ class SimNetwork {
   // Every link is as good as new.
   void Heal();
   // Ends the connection that carries messages from `from` to `to`, as a reset does.
-  void DropConnection(NodeId from, NodeId to);
+  // False: there is none.
+  bool DropConnection(NodeId from, NodeId to);
 
   // A share of all messages goes through the filter.
   void SetFilter(MessageFilter filter, std::uint32_t permille) {

@@ -1,12 +1,15 @@
 // Lives and deaths of a simulated node.
 #include "sim_node.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "sim_discovery.hpp"
 
 namespace kommander::sim {
 
@@ -39,6 +42,7 @@ ClusterOptions DrawClusterOptions(Chance& chance, std::uint32_t nodes, std::uint
   options.election_timeout = std::chrono::milliseconds(chance.Between(300, 1000));
   options.tight_limits = chance.OneIn(3);
   options.slow_apply_permille = chance.OneIn(3) ? 30 : 0;
+  options.coroutine_handlers = options.slow_apply_permille != 0;
   options.bad_apply_permille = chance.OneIn(3) ? 10 : 0;
   options.io.batch_lane_units_max = chance.OneIn(2) ? 1 : chance.Between(2, 16);
   options.io.lane_units_max = options.tight_limits ? 8 : 256;
@@ -46,16 +50,21 @@ ClusterOptions DrawClusterOptions(Chance& chance, std::uint32_t nodes, std::uint
 }
 
 SimNode::SimNode(World& world, SimNetwork& network, Checker& checker, NodeId id,
-                 const ClusterOptions& options, std::vector<NodeAddress> members)
+                 const ClusterOptions& options, std::vector<NodeAddress> members,
+                 std::shared_ptr<Discovery> discovery, std::uint32_t copy)
     : world_(world),
       network_(network),
       checker_(checker),
       id_(id),
       options_(options),
       members_(std::move(members)),
-      chance_(world.Fork(0x6e00 + id.value())),
-      disk_(std::make_shared<SimDisk>(id, world.Fork(0x6400 + id.value()), &checker)),
+      discovery_(std::move(discovery)),
+      chance_(world.Fork(0x6e0000 + (copy << 8) + id.value())),
+      disk_(
+          std::make_shared<SimDisk>(id, world.Fork(0x640000 + (copy << 8) + id.value()), &checker)),
       clock_(std::make_shared<SimClock>(world)) {
+  apply_.slow_permille = options_.slow_apply_permille;
+  apply_.fail_permille = options_.bad_apply_permille;
   checker_.AddDisk(id_, disk_);
 }
 
@@ -64,15 +73,11 @@ SimNode::~SimNode() {
   Bury();
 }
 
-Endpoint SimNode::AddressOf(NodeId node) {
-  return {"sim", static_cast<std::uint16_t>(node.value())};
-}
-
 RaftConfiguration SimNode::MakeConfiguration() const {
   RaftConfiguration configuration;
   configuration.Id(id_)
       .ClusterId("simulated")
-      .Listen(AddressOf(id_))
+      .Listen(SimDiscovery::AddressOf(id_))
       .InitialMembers(members_)
       .InitialPartitions(options_.partitions)
       .ElectionTimeout(options_.election_timeout)
@@ -103,11 +108,11 @@ void SimNode::Start() {
   dependencies.clock = clock_;
   dependencies.io_scheduler = io_;
   dependencies.seed = chance_.Next();
-  raft_ =
-      std::make_unique<RaftManager>(process_->get_executor(), MakeConfiguration(), wal_, transport_,
-                                    std::make_shared<StaticDiscovery>(members_), dependencies);
+  raft_ = std::make_unique<RaftManager>(process_->get_executor(), MakeConfiguration(), wal_,
+                                        transport_, discovery_, dependencies);
   paused_ = stopping_ = join_ended_ = false;
   join_error_ = {};
+  had_log_ = HasLog();
   applying_.clear();
   running_since_ = world_.Now();
   checker_.LifeBegan(id_);
@@ -123,7 +128,7 @@ void SimNode::Start() {
 }
 
 void SimNode::RegisterHandlers() {
-  const bool is_slow = options_.slow_apply_permille != 0;
+  const bool is_slow = options_.coroutine_handlers;
   const std::uint64_t life = life_;
   ProcessRecord* process = &process_->record();
   const auto handler = [this, life, is_slow, process](bool restored) -> Handler<RaftLog> {
@@ -149,13 +154,22 @@ bool SimNode::Apply(const RaftLog& log, bool restored, std::uint64_t life) {
     checker_.Report("handlers", "two handlers of one partition overlap");
   }
   checker_.Delivered(id_, log, restored);
-  return !chance_.Permille(options_.bad_apply_permille);
+  return !DrawFailure();
+}
+
+// A handler that throws is one that returned false (the contract of Handler).
+bool SimNode::DrawFailure() {
+  if (!chance_.Permille(apply_.fail_permille)) return false;
+  ++apply_.failed;
+  if (chance_.OneIn(3)) throw std::runtime_error("the simulated application fails");
+  return true;
 }
 
 asio::awaitable<bool> SimNode::ApplySlowly(RaftLog log, bool restored, std::uint64_t life,
                                            ProcessRecord* process) {
   const bool result = Apply(log, restored, life);
-  if (may_be_slow_ && chance_.Permille(options_.slow_apply_permille)) {
+  if (chance_.Permille(apply_.slow_permille)) {
+    ++apply_.slowed;
     applying_.insert(log.partition());
     const Duration length =
         chance_.Between(std::chrono::milliseconds(1), 2 * options_.election_timeout);
@@ -163,6 +177,11 @@ asio::awaitable<bool> SimNode::ApplySlowly(RaftLog log, bool restored, std::uint
     if (life == life_) applying_.erase(log.partition());
   }
   co_return result;
+}
+
+bool SimNode::HasLog() const {
+  const DiskPartition* system = disk_->Find(kSystemPartition);
+  return system != nullptr && (system->last().value() != 0 || system->hard_state != HardState());
 }
 
 void SimNode::EndLife() {

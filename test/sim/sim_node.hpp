@@ -22,15 +22,24 @@
 
 namespace kommander::sim {
 
+// How the application of a node does; faults change it while it is used.
+struct ApplyMood {
+  std::uint32_t slow_permille = 0;  // of the deliveries take a while
+  std::uint32_t fail_permille = 0;  // of the handlers return false or throw
+  std::uint64_t slowed = 0;         // how many have
+  std::uint64_t failed = 0;
+};
+
 class SimNode {
  public:
+  // `members` are those that the cluster began with; `copy` tells apart nodes that were given the
+  // same id.
   SimNode(World& world, SimNetwork& network, Checker& checker, NodeId id,
-          const ClusterOptions& options, std::vector<NodeAddress> members);
+          const ClusterOptions& options, std::vector<NodeAddress> members,
+          std::shared_ptr<Discovery> discovery, std::uint32_t copy = 0);
   ~SimNode();
   SimNode(const SimNode&) = delete;
   SimNode& operator=(const SimNode&) = delete;
-
-  static Endpoint AddressOf(NodeId node);
 
   // Down only.
   void Start();
@@ -41,8 +50,8 @@ class SimNode {
   // Stop, then the end. `done` is called once the process has ended; not after a PowerLoss.
   void Stop(std::function<void()> done);
   void SetPaused(bool paused);
-  // Whether deliveries may take a while, as the options say; they may at first.
-  void SetSlowApply(bool slow) noexcept { may_be_slow_ = slow; }
+  // The application does well from now on.
+  void HealApply() noexcept { apply_.slow_permille = apply_.fail_permille = 0; }
   // Ends the processes of abandoned lives.
   void Bury();
 
@@ -56,11 +65,14 @@ class SimNode {
   // JoinCluster has ended with an error, or a partition's storage has failed.
   [[nodiscard]] bool IsBroken() const;
   [[nodiscard]] bool IsJoined() const noexcept { return join_ended_ && !join_error_; }
+  // Whether it takes part in elections: its store tells that there is a cluster, or it has heard so.
+  [[nodiscard]] bool CanVote() const { return IsUp() ? had_log_ || IsJoined() : HasLog(); }
   [[nodiscard]] error_code join_error() const noexcept { return join_error_; }
   // When it last began to run, or to run again.
   [[nodiscard]] Instant running_since() const noexcept { return running_since_; }
   [[nodiscard]] const std::shared_ptr<SimDisk>& disk() const noexcept { return disk_; }
   [[nodiscard]] DiskMood& mood() noexcept { return *mood_; }
+  [[nodiscard]] ApplyMood& apply() noexcept { return apply_; }
   [[nodiscard]] SimClock& clock() noexcept { return *clock_; }
   // The process of the present life; null while down.
   [[nodiscard]] const ProcessRecord* process() const noexcept {
@@ -73,8 +85,11 @@ class SimNode {
   [[nodiscard]] RaftConfiguration MakeConfiguration() const;
   void RegisterHandlers();
   bool Apply(const RaftLog& log, bool restored, std::uint64_t life);
+  bool DrawFailure();
   boost::asio::awaitable<bool> ApplySlowly(RaftLog log, bool restored, std::uint64_t life,
                                            ProcessRecord* process);
+  // Whether the system partition has ever reached the disk.
+  [[nodiscard]] bool HasLog() const;
   void EndLife();
   void OnStopped(std::uint64_t life);
 
@@ -84,12 +99,13 @@ class SimNode {
   const NodeId id_;
   const ClusterOptions options_;
   const std::vector<NodeAddress> members_;
+  const std::shared_ptr<Discovery> discovery_;
   Chance chance_;
   std::shared_ptr<SimDisk> disk_;
   std::shared_ptr<DiskMood> mood_ = std::make_shared<DiskMood>();
   std::shared_ptr<SimClock> clock_;
   std::uint64_t life_ = 0;
-  bool may_be_slow_ = true;
+  ApplyMood apply_;
 
   // Of the present life.
   std::unique_ptr<Process> process_;
@@ -103,6 +119,7 @@ class SimNode {
   bool paused_ = false;
   bool stopping_ = false;
   bool join_ended_ = false;
+  bool had_log_ = false;  // when it started
   error_code join_error_;
   // Of lives whose manager has gone and whose process has not.
   struct Remains {

@@ -6,6 +6,7 @@
 
 #include "codec_filter.hpp"
 #include "fault_injector.hpp"
+#include "replacement.hpp"
 #include "sim_node.hpp"
 #include "stranger.hpp"
 
@@ -18,6 +19,19 @@ namespace {
 // Functions at one instant of virtual time: more is a livelock.
 constexpr std::uint64_t kStepsAtInstantMax = 500'000;
 constexpr Duration kOverdueCheckInterval = 50ms;
+
+// "members 1 2 3, learners 4, from 1 2 at 17"
+std::string MembersOf(const LogView::Version& version) {
+  std::string text = "members";
+  const auto add = [&](const std::vector<NodeId>& list, const char* name) {
+    if (!list.empty()) text += name;
+    for (const NodeId node : list) text += " " + std::to_string(node.value());
+  };
+  add(version.configuration.voters, "");
+  add(version.configuration.learners, ", learners");
+  add(version.configuration.outgoing_voters, ", from");
+  return text + " at " + std::to_string(version.index.value());
+}
 
 }  // namespace
 
@@ -38,18 +52,19 @@ Simulation::Simulation(SimulationOptions options)
   }
   network_ = std::make_unique<SimNetwork>(world_, &checker_);
   network_->SetFilter(&PassThroughCodec, cluster_.encode_permille);
-  std::vector<NodeAddress> members;
-  for (std::uint32_t id = 1; id <= cluster_.nodes; ++id) {
-    members.emplace_back(NodeId(id), SimNode::AddressOf(NodeId(id)));
-  }
-  for (const NodeAddress& member : members) {
-    nodes_.push_back(
-        std::make_unique<SimNode>(world_, *network_, checker_, member.id, cluster_, members));
+  for (const Fault& fault : plan_) {
+    cluster_.coroutine_handlers |= fault.kind == FaultKind::kSlowApply;
   }
   WorkloadOptions load;
   load.pause_max = std::chrono::milliseconds(chance.Between(5, 100));
   workload_ = std::make_unique<Workload>(world_, checker_, nodes_, cluster_, load);
-  injector_ = std::make_unique<FaultInjector>(world_, *network_, nodes_, *workload_, cluster_);
+  replacement_ =
+      std::make_unique<Replacement>(world_, *network_, checker_, nodes_, *workload_, cluster_);
+  for (std::uint32_t id = 1; id <= cluster_.nodes; ++id) {
+    nodes_.push_back(replacement_->MakeNode(NodeId(id), checker_, 0));
+  }
+  injector_ = std::make_unique<FaultInjector>(world_, *network_, nodes_, *workload_, *replacement_,
+                                              cluster_);
   if (options_.stranger) {
     stranger_ = std::make_unique<Stranger>(world_, *network_, cluster_.nodes, cluster_.partitions);
   }
@@ -61,6 +76,7 @@ Simulation::~Simulation() {
   stranger_.reset();
   injector_.reset();
   nodes_.clear();
+  replacement_.reset();
   workload_.reset();
   network_.reset();
 }
@@ -120,6 +136,11 @@ bool Simulation::AwaitLeaders(Instant limit) {
     }
     return true;
   });
+}
+
+// A machine whose disk was lost has its new node everywhere.
+bool Simulation::AwaitReplacement(Instant limit) {
+  return RunUntilHolds(limit, [&] { return !replacement_->IsOpen(); });
 }
 
 // Only once everybody is a member again: a node that the system partition has left out does not
@@ -276,6 +297,9 @@ std::string Simulation::Describe() const {
               std::to_string(status.durable.value()) + " committed " +
               std::to_string(status.committed.value()) + " applied " +
               std::to_string(status.applied.value());
+      if (const LogView* view = checker_.facts().View(node->id(), partition)) {
+        text += " " + MembersOf(view->configurations().back());
+      }
     }
   }
   return text;
@@ -292,6 +316,7 @@ void Simulation::LivenessPhase() {
   const Duration timeout = cluster_.election_timeout;
   // The disks' leftovers, and the connections that have to be made, are not the library's.
   if (!AwaitLeaders(world_.Now() + 10 * timeout + 1s)) return BeStuck("no leader everywhere");
+  if (!AwaitReplacement(world_.Now() + 20 * timeout + 10s)) return BeStuck("no replacement");
   if (!AwaitMembers(world_.Now() + 20 * timeout)) return BeStuck("members do not change");
   if (!AwaitJoined(world_.Now() + 10 * timeout)) return BeStuck("a node does not join");
   if (!AwaitFreshWrites(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh write");
@@ -319,8 +344,11 @@ SimulationResult Simulation::Run() {
   result.steps = world_.steps();
   result.trace_hash = world_.trace().hash();
   if (stranger_) result.strange = stranger_->spoken();
+  for (const auto& node : replacement_->retired()) {
+    result.units_torn += node->disk()->effects().units_torn;
+  }
   for (const auto& node : nodes_) {
-    result.units_torn += node->disk()->units_torn();
+    result.units_torn += node->disk()->effects().units_torn;
     for (const auto& [partition, log] : node->disk()->partitions()) {
       result.elections += log.hard_state.term.value();
     }

@@ -17,6 +17,7 @@
 namespace kommander::sim {
 
 class FaultInjector;
+class Replacement;
 class Stranger;
 
 struct SimulationOptions {
@@ -66,6 +67,7 @@ class Simulation {
   void SafetyPhase();
   void LivenessPhase();
   bool AwaitLeaders(Instant limit);
+  bool AwaitReplacement(Instant limit);
   bool AwaitMembers(Instant limit);
   bool AwaitJoined(Instant limit);
   bool AwaitFreshWrites(Instant limit);
@@ -89,6 +91,7 @@ class Simulation {
   std::unique_ptr<SimNetwork> network_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::unique_ptr<Workload> workload_;
+  std::unique_ptr<Replacement> replacement_;
   std::unique_ptr<FaultInjector> injector_;
   std::unique_ptr<Stranger> stranger_;
   std::string stuck_;

@@ -88,8 +88,8 @@ void Workload::CallOne() {
     SimNode* any = nodes_[chance_.Below(nodes_.size())].get();
     Read(any->IsUp() ? *any : *node, partition);
   } else if (falls(options_.transfer_permille)) {
-    Transfer(*node, partition,
-             NodeId(static_cast<std::uint32_t>(chance_.Between(0, nodes_.size()))));
+    const std::uint64_t target = chance_.Between(0, nodes_.size());
+    Transfer(*node, partition, target == 0 ? NodeId() : nodes_[target - 1]->id());
   } else if (falls(options_.step_down_permille)) {
     StepDown(*node, partition);
   } else if (falls(options_.wait_permille)) {
@@ -295,14 +295,24 @@ void Workload::OnNodeLeft(NodeId node, std::uint64_t life) {
   }
 }
 
+bool Workload::IsReconfiguring() const noexcept {
+  return std::any_of(open_.begin(), open_.end(), [](const auto& open) {
+    return open.second.operation.kind == OperationKind::kReconfigure;
+  });
+}
+
 void Workload::CheckOverdue() {
   const Instant now = world_.Now();
   for (auto& [id, open] : open_) {
     ClientOperation& operation = open.operation;
     if (now < operation.due) continue;
-    const SimNode& node = *nodes_[operation.node.value() - 1];
-    const bool is_same_life = node.IsUp() && node.life() == operation.life;
-    if (is_same_life && (node.IsPaused() || now < node.running_since() + kCatchUpMax)) continue;
+    const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& node) {
+      return node->id() == operation.node && node->IsUp() && node->life() == operation.life;
+    });
+    const SimNode* node = found == nodes_.end() ? nullptr : found->get();
+    if (node != nullptr && (node->IsPaused() || now < node->running_since() + kCatchUpMax)) {
+      continue;
+    }
     checker_.Overdue(operation);
     operation.due = kNever;  // once is enough
   }

@@ -63,6 +63,8 @@ class Workload {
   void OnNodeDied(NodeId node, std::uint64_t life);
   // The node's manager has ended in an orderly way: every call of it is answered, now or very soon.
   void OnNodeLeft(NodeId node, std::uint64_t life);
+  // Whether a change of members may yet begin or is under way.
+  [[nodiscard]] bool IsReconfiguring() const noexcept;
   // Reports whatever should have been answered by now.
   void CheckOverdue();
   // None while it is open or has died.
