@@ -7,8 +7,10 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
-#include <map>
+#include <fstream>
 #include <numeric>
+#include <optional>
+#include <sstream>
 #include <string>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -18,6 +20,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "plan_text.hpp"
+#include "shrink.hpp"
 #include "simulation.hpp"
 
 namespace {
@@ -35,8 +39,11 @@ struct Arguments {
   bool no_faults = false;
   bool stranger = false;
   bool verbose = false;
-  bool shrink = false;
+  bool no_shrink = false;
+  std::uint64_t require_faults = 0;
   std::string trace;
+  std::string plan_file;
+  std::optional<std::vector<Fault>> plan;
 };
 
 // What one seed came to; crosses the pipe as bytes.
@@ -64,45 +71,32 @@ SimulationOptions OptionsOf(const Arguments& arguments, std::uint64_t seed) {
   options.partitions = arguments.partitions;
   options.faults = !arguments.no_faults;
   options.stranger = arguments.stranger;
+  options.plan = arguments.plan;
   return options;
 }
 
-std::string PlanText(const std::vector<Fault>& plan) {
-  std::string text;
-  char line[160];
-  for (const Fault& fault : plan) {
-    std::snprintf(line, sizeof line, "  %9.3f s for %7.3f s  %-13s node %u other %u partition %u\n",
-                  std::chrono::duration<double>(fault.at).count(),
-                  std::chrono::duration<double>(fault.length).count(),
-                  std::string(ToString(fault.kind)).c_str(), fault.node + 1, fault.other + 1,
-                  fault.partition);
-    text += line;
-  }
-  return text;
+// How a seed failed, in a word: a shorter plan has to fail in the same way.
+std::string WayOf(const SimulationResult& result) {
+  if (!result.violations.empty()) return result.violations.front().invariant;
+  return result.stuck.substr(0, result.stuck.find('\n'));
 }
 
-// Leaves out ever smaller parts of the plan for as long as the seed still fails.
-std::vector<Fault> Shrink(const SimulationOptions& options, std::vector<Fault> plan) {
-  const auto fails = [&](const std::vector<Fault>& candidate) {
-    SimulationOptions again = options;
-    again.plan = candidate;
-    again.trace = nullptr;
-    return !Simulation(again).Run().IsGood();
-  };
-  for (std::size_t part = std::max<std::size_t>(plan.size() / 2, 1); part > 0; part /= 2) {
-    for (std::size_t at = 0; at < plan.size();) {
-      std::vector<Fault> candidate = plan;
-      const auto begin = candidate.begin() + static_cast<std::ptrdiff_t>(at);
-      const auto count = std::min(part, plan.size() - at);
-      candidate.erase(begin, begin + static_cast<std::ptrdiff_t>(count));
-      if (fails(candidate)) {
-        plan = std::move(candidate);
-      } else {
-        at += part;
-      }
-    }
-  }
-  return plan;
+// Each run takes as long as the seed itself, or less.
+constexpr std::size_t kShrinkRunsMax = 200;
+
+std::string ShrunkText(const SimulationOptions& options, const std::vector<Fault>& plan,
+                       const std::string& way) {
+  const ShrunkPlan shrunk =
+      ShrinkPlan(plan, kShrinkRunsMax, [&](const std::vector<Fault>& candidate) {
+        SimulationOptions again = options;
+        again.plan = candidate;
+        again.trace = nullptr;
+        return WayOf(Simulation(again).Run()) == way;
+      });
+  return "  " + std::to_string(shrunk.plan.size()) + " of " + std::to_string(plan.size()) +
+         " faults are enough" + (shrunk.is_minimal ? "" : " (not the least, perhaps)") + ", by " +
+         std::to_string(shrunk.runs) + " more runs; as a file for --plan:\n" +
+         PrintPlan(shrunk.plan);
 }
 
 std::string FailureText(const Arguments& arguments, const SimulationOptions& options,
@@ -115,9 +109,8 @@ std::string FailureText(const Arguments& arguments, const SimulationOptions& opt
   text += "  after " + std::to_string(std::chrono::duration<double>(result.virtual_time).count()) +
           " virtual s, " + std::to_string(simulation.cluster().nodes) + " nodes, " +
           std::to_string(simulation.cluster().partitions) + " partitions\n";
-  if (arguments.shrink) {
-    const std::vector<Fault> shortest = Shrink(options, simulation.plan());
-    text += "  the shortest plan of faults found that still fails:\n" + PlanText(shortest);
+  if (!arguments.no_shrink && !simulation.plan().empty()) {
+    text += ShrunkText(options, simulation.plan(), WayOf(result));
   }
   return text;
 }
@@ -244,6 +237,7 @@ void PrintReplay(const Arguments& arguments, std::uint64_t seed) {
   if (arguments.partitions != 0) std::printf(" --partitions %u", arguments.partitions);
   if (arguments.no_faults) std::printf(" --no-faults");
   if (arguments.stranger) std::printf(" --stranger");
+  if (arguments.plan) std::printf(" --plan %s", arguments.plan_file.c_str());
   std::printf(" --trace trace.txt\n");
   std::fflush(stdout);
 }
@@ -319,6 +313,20 @@ void PrintTotals(const Totals& totals, double wall_seconds) {
               totals.seeds, totals.virtual_seconds / 3600, totals.violations, totals.stuck, faults);
 }
 
+// Names every kind that took effect too seldom.
+bool HasEveryFault(const Arguments& arguments, const Totals& totals) {
+  bool is_complete = true;
+  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+    const auto kind = static_cast<FaultKind>(i);
+    const bool cannot = arguments.nodes != 0 && arguments.nodes < NodesNeeded(kind);
+    if (cannot || totals.faults[i] >= arguments.require_faults) continue;
+    is_complete = false;
+    std::printf("fault %s took effect %" PRIu64 " times, and %" PRIu64 " were required\n",
+                std::string(ToString(kind)).c_str(), totals.faults[i], arguments.require_faults);
+  }
+  return is_complete;
+}
+
 int RunAll(const Arguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
   const std::uint64_t count = arguments.last - arguments.first;
@@ -373,8 +381,25 @@ int RunAll(const Arguments& arguments) {
   }
   const double wall =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  const bool is_complete = HasEveryFault(arguments, totals);
   PrintTotals(totals, wall);
-  return totals.violations == 0 && totals.stuck == 0 ? 0 : 1;
+  return totals.violations == 0 && totals.stuck == 0 && is_complete ? 0 : 1;
+}
+
+bool ReadPlan(Arguments& arguments) {
+  std::ifstream file(arguments.plan_file);
+  std::stringstream text;
+  text << file.rdbuf();
+  std::string problem;
+  arguments.plan.emplace();
+  if (!file) {
+    problem = "it cannot be read";
+  } else if (ParsePlan(text.str(), *arguments.plan, problem)) {
+    return true;
+  }
+  std::fprintf(stderr, "kommander-sim: --plan %s: %s\n", arguments.plan_file.c_str(),
+               problem.c_str());
+  return false;
 }
 
 bool ParseSeeds(const std::string& text, Arguments& arguments) {
@@ -401,7 +426,8 @@ int main(int count, char** values) {
   CLI::App app(
       "Runs whole clusters in a deterministic world, one per seed: faults first, with every "
       "invariant checked after every step, then everything is healed and the cluster must recover. "
-      "Exit code 0: all seeds are good; 1: a violation or a stuck cluster; 2: bad usage.",
+      "Exit code 0: all seeds are good; 1: a violation, a stuck cluster or faults that are "
+      "missing; 2: bad usage. The plan of a failing seed is cut down to the faults that it needs.",
       "kommander-sim");
   app.add_option("--seeds", seeds, "A..B, inclusive, 64 bits; or one seed")->capture_default_str();
   app.add_option("--virtual-seconds", arguments.virtual_seconds,
@@ -416,7 +442,14 @@ int main(int count, char** values) {
   app.add_option("--trace", arguments.trace, "write the event trace there; one seed only");
   app.add_flag("--no-faults", arguments.no_faults, "load only");
   app.add_flag("--stranger", arguments.stranger, "somebody outside speaks to the nodes");
-  app.add_flag("--shrink", arguments.shrink, "look for a shorter plan of faults that still fails");
+  app.add_option("--plan", arguments.plan_file,
+                 "a file with the plan of faults, as a failing seed prints it, instead of the "
+                 "seed's own; one seed only");
+  app.add_option("--require-faults", arguments.require_faults,
+                 "fail when a kind of fault took effect less often over all seeds; kinds that need "
+                 "more nodes than --nodes (bridge, replace and impostor 3, ring 4, those of links "
+                 "and members 2) are exempt");
+  app.add_flag("--no-shrink", arguments.no_shrink, "do not look for the faults that matter");
   app.add_flag("--verbose", arguments.verbose, "one line per seed");
   try {
     app.parse(count, values);
@@ -431,6 +464,13 @@ int main(int count, char** values) {
   if (!arguments.trace.empty() && arguments.first != arguments.last) {
     std::fprintf(stderr, "kommander-sim: --trace wants a single seed\n");
     return 2;
+  }
+  if (!arguments.plan_file.empty()) {
+    if (arguments.first != arguments.last || arguments.no_faults) {
+      std::fprintf(stderr, "kommander-sim: --plan wants a single seed, with faults\n");
+      return 2;
+    }
+    if (!ReadPlan(arguments)) return 2;
   }
   return RunAll(arguments);
 }

@@ -156,6 +156,75 @@ TEST_CASE("a failed write fails the store until it is opened again") {
   CHECK(rig.answers->log.back() == "3:1");
 }
 
+TEST_CASE("of a write that fails nothing is there; of a sync that fails any part may be") {
+  for (const WriteFault fault : {WriteFault::kWriteError, WriteFault::kSyncError}) {
+    std::set<std::uint64_t> lasts;
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+      Rig rig(seed);
+      rig.Submit(MakeUnit(1, 1, {}));
+      rig.world.RunUntilIdle();
+      rig.disk->FailNextWrite(fault);
+      CHECK(rig.disk->effects().write_errors + rig.disk->effects().sync_errors == 0);
+      rig.Submit(MakeUnit(1, 2, {MakeEntry(1, 1)}));
+      rig.world.RunUntilIdle();
+      CHECK(rig.answers->log.back() == "1:2!");
+      CHECK(rig.disk->effects().write_errors == (fault == WriteFault::kWriteError ? 1 : 0));
+      CHECK(rig.disk->effects().sync_errors == (fault == WriteFault::kSyncError ? 1 : 0));
+      lasts.insert(rig.disk->Find(1)->last().value());
+    }
+    CHECK(lasts.contains(0));
+    CHECK(lasts.contains(1) == (fault == WriteFault::kSyncError));
+  }
+}
+
+TEST_CASE("of a task that the power interrupts a prefix of its operations is there") {
+  std::set<std::pair<bool, std::size_t>> seen;  // the value, and how many partitions
+  std::uint64_t lost = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Rig rig(seed);
+    bool interrupted = false;
+    rig.disk->Await(DiskMoment::kTask, [&] { interrupted = true; });
+    REQUIRE_FALSE(rig.io->SubmitTask([](Wal& wal, bool) {
+      if (wal.PutMetadata("key", Payload("value"))) return;
+      const WriteUnit one = MakeUnit(1, 1, {});
+      const WriteUnit two = MakeUnit(2, 1, {});
+      const WriteUnit* units[] = {&one, &two};
+      (void)wal.Write(units);
+    }));
+    while (!interrupted) REQUIRE(rig.world.Step());
+    CHECK(rig.disk->IsIn(DiskMoment::kTask));
+    rig.PowerLoss();
+    CHECK_FALSE(rig.disk->IsIn(DiskMoment::kTask));
+    seen.emplace(rig.disk->metadata().contains("key"), rig.disk->partitions().size());
+    lost += rig.disk->effects().operations_lost;
+    rig.Boot();
+  }
+  const std::set<std::pair<bool, std::size_t>> prefixes{
+      {false, 0}, {true, 0}, {true, 1}, {true, 2}};
+  CHECK(seen == prefixes);
+  CHECK(lost > 30);
+}
+
+TEST_CASE("a moment is told once, when it comes or at once when it is there") {
+  Rig rig(10);
+  int told = 0;
+  rig.disk->Await(DiskMoment::kWrite, [&] { ++told; });
+  CHECK(rig.disk->IsAwaited(DiskMoment::kWrite));
+  rig.Submit(MakeUnit(1, 1, {}));
+  CHECK(told == 0);
+  rig.world.Step();
+  CHECK(told == 1);
+  CHECK_FALSE(rig.disk->IsAwaited(DiskMoment::kWrite));
+  rig.disk->Await(DiskMoment::kWrite, [&] { ++told; });
+  CHECK(told == 2);
+  rig.world.RunUntilIdle();
+  rig.disk->Await(DiskMoment::kWrite, [&] { ++told; });
+  rig.disk->Await(DiskMoment::kWrite, nullptr);
+  rig.Submit(MakeUnit(1, 2, {}));
+  rig.world.RunUntilIdle();
+  CHECK(told == 2);
+}
+
 TEST_CASE("a stalled disk answers when the stall is over") {
   Rig rig(7);
   rig.mood->stalled_until = rig.world.Now() + 3s;

@@ -65,7 +65,8 @@ class SimNode {
   // JoinCluster has ended with an error, or a partition's storage has failed.
   [[nodiscard]] bool IsBroken() const;
   [[nodiscard]] bool IsJoined() const noexcept { return join_ended_ && !join_error_; }
-  // Whether it takes part in elections: its store tells that there is a cluster, or it has heard so.
+  // Whether it takes part in elections: its store tells that there is a cluster, or it has heard
+  // so.
   [[nodiscard]] bool CanVote() const { return IsUp() ? had_log_ || IsJoined() : HasLog(); }
   [[nodiscard]] error_code join_error() const noexcept { return join_error_; }
   // When it last began to run, or to run again.

@@ -84,26 +84,3 @@ TEST_CASE("nodes do not hear a stranger, whatever it says") {
   }
   CHECK(strange > 2000);
 }
-
-TEST_CASE("every kind of fault is drawn sooner or later, and names are distinct") {
-  std::set<FaultKind> drawn;
-  std::set<std::string_view> names;
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    Chance chance(seed);
-    FaultPlanOptions options;
-    options.nodes = 5;
-    options.partitions = 3;
-    const std::vector<Fault> plan = DrawFaultPlan(chance, options);
-    kommander::Duration before{};
-    for (const Fault& fault : plan) {
-      CHECK(fault.at >= before);
-      CHECK(fault.at + fault.length <= options.length);
-      CHECK(fault.node < options.nodes);
-      before = fault.at;
-      drawn.insert(fault.kind);
-      names.insert(ToString(fault.kind));
-    }
-  }
-  CHECK(drawn.size() == kFaultKinds);
-  CHECK(names.size() == kFaultKinds);
-}
