@@ -1,0 +1,71 @@
+// The sequential meaning of a register.
+#include "register_history.hpp"
+
+namespace kommander::checkers {
+
+namespace {
+
+std::string Text(Value value) { return value == kAbsent ? "nothing" : std::to_string(value); }
+
+std::string Answer(const RegisterOperation& operation) {
+  if (operation.outcome == Outcome::kUnknown) return " unknown";
+  if (operation.outcome == Outcome::kFailed) return " failed";
+  const bool is_delete = operation.kind == RegisterKind::kDelete;
+  std::string text;
+  if (operation.did) {
+    text = *operation.did ? (is_delete ? " found one" : " swapped")
+                          : (is_delete ? " found none" : " did not swap");
+  }
+  if (operation.seen) text += " saw " + Text(*operation.seen);
+  return text.empty() ? " ok" : text;
+}
+
+}  // namespace
+
+std::optional<std::string> FindFlaw(const RegisterOperation& operation) {
+  if (operation.kind == RegisterKind::kWrite && operation.value == kAbsent) {
+    return "a write without a value";
+  }
+  if (operation.outcome != Outcome::kOk) return std::nullopt;
+  if (operation.end == kOpenEnd) return "it succeeded and has no end";
+  if (operation.end < operation.call) return "it ends before its call";
+  if (operation.kind == RegisterKind::kRead && !operation.seen) return "a read without a result";
+  return std::nullopt;
+}
+
+std::string Describe(const RegisterOperation& operation) {
+  std::string text;
+  switch (operation.kind) {
+    case RegisterKind::kRead: text = "read"; break;
+    case RegisterKind::kWrite: text = "write(" + Text(operation.value) + ")"; break;
+    case RegisterKind::kDelete: text = "delete"; break;
+    case RegisterKind::kCompareAndSwap:
+      text = "cas(" + Text(operation.expect) + " -> " + Text(operation.value) + ")";
+      break;
+  }
+  text += Answer(operation) + " by client " + std::to_string(operation.client) + " [" +
+          std::to_string(operation.call) + ", ";
+  return text + (operation.end == kOpenEnd ? "open" : std::to_string(operation.end)) + "]";
+}
+
+std::optional<Value> Apply(const RegisterOperation& operation, Value before) noexcept {
+  const bool is_answered = operation.outcome == Outcome::kOk;
+  if (is_answered && operation.seen && *operation.seen != before) return std::nullopt;
+  switch (operation.kind) {
+    case RegisterKind::kRead: return before;
+    case RegisterKind::kWrite: return operation.value;
+    case RegisterKind::kDelete:
+      if (is_answered && operation.did && *operation.did != (before != kAbsent)) {
+        return std::nullopt;
+      }
+      return kAbsent;
+    case RegisterKind::kCompareAndSwap:
+      if (is_answered && operation.did && *operation.did != (before == operation.expect)) {
+        return std::nullopt;
+      }
+      return before == operation.expect ? operation.value : before;
+  }
+  return std::nullopt;
+}
+
+}  // namespace kommander::checkers
