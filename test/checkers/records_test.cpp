@@ -32,8 +32,10 @@ TEST_CASE("operations of every kind are read") {
       R"({"client":1,"key":"a","kind":"write","value":"x","call_ns":1,"return_ns":2,"outcome":"ok"}
 {"client":2,"key":"a","kind":"read","call_ns":3,"return_ns":4,"outcome":"ok","result":"x"}
 {"client":2,"key":"b","kind":"read","call_ns":3,"return_ns":4,"outcome":"ok","result":null}
-{"client":3,"key":"a","kind":"cas","expect":"x","value":1,"call_ns":5,"return_ns":6,"outcome":"ok","result":true}
-{"client":3,"key":"a","kind":"cas","expect":null,"value":"1","call_ns":5,"return_ns":6,"outcome":"ok","result":{"current":1}}
+{"client":3,"key":"a","kind":"cas","expect":"x","value":1,"call_ns":5,"return_ns":6,)"
+      R"("outcome":"ok","result":true}
+{"client":3,"key":"a","kind":"cas","expect":null,"value":"1","call_ns":5,"return_ns":6,)"
+      R"("outcome":"ok","result":{"current":1}}
 {"client":3,"key":"a","kind":"delete","call_ns":7,"return_ns":8,"outcome":"ok","result":true}
 {"client":3,"key":"a","kind":"delete","call_ns":7,"return_ns":null,"outcome":"unknown"}
 {"client":3,"key":"a","kind":"write","value":"y","call_ns":7,"return_ns":9,"outcome":"fail"}

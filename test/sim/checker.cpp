@@ -12,6 +12,7 @@
 #include "invariants/interface_contracts.hpp"
 #include "invariants/leader_append_only.hpp"
 #include "invariants/leader_completeness.hpp"
+#include "invariants/linearizability.hpp"
 #include "invariants/linearizable_reads.hpp"
 #include "invariants/log_matching.hpp"
 #include "invariants/monotonic_progress.hpp"
@@ -80,6 +81,7 @@ Checker::Checker() {
   Add<OneChangeAtATime>();
   Add<NothingInSilence>();
   Add<LinearizableReads>();
+  registers_ = &Add<Linearizability>();
   Add<InterfaceContracts>();
 }
 
@@ -143,6 +145,9 @@ void Checker::EndedAgain(const ClientOperation& operation) {
 void Checker::Overdue(const ClientOperation& operation) {
   for (const auto& invariant : invariants_) invariant->OnOverdue(operation);
 }
+void Checker::RunEnded() {
+  for (const auto& invariant : invariants_) invariant->OnRunEnded();
+}
 
 void Checker::Report(std::string_view invariant, std::string what) {
   ++violation_count_;
@@ -164,5 +169,6 @@ std::size_t Checker::DeliveredAnywhere(PartitionId partition) const {
   return deliveries_->Delivered(partition);
 }
 LogIndex Checker::PlaceOf(std::uint64_t operation) const { return places_->PlaceOf(operation); }
+std::size_t Checker::Judged() const noexcept { return registers_->judged(); }
 
 }  // namespace kommander::sim

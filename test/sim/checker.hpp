@@ -21,6 +21,7 @@
 namespace kommander::sim {
 
 class AcknowledgedIsCommitted;
+class Linearizability;
 class StateMachineSafety;
 
 struct Violation {
@@ -53,6 +54,7 @@ class Checker final : public Observer {
   void Ended(const ClientOperation& operation);
   void EndedAgain(const ClientOperation& operation);
   void Overdue(const ClientOperation& operation);
+  void RunEnded();
 
   // For what is checked outside of an invariant, the liveness phase above all.
   void Report(std::string_view invariant, std::string what);
@@ -66,6 +68,8 @@ class Checker final : public Observer {
   [[nodiscard]] std::size_t DeliveredAnywhere(PartitionId partition) const;
   // Where a write has taken effect; 0: nowhere.
   [[nodiscard]] LogIndex PlaceOf(std::uint64_t operation) const;
+  // Operations whose linearizability was judged when the run ended.
+  [[nodiscard]] std::size_t Judged() const noexcept;
 
  private:
   template <class T, class... Arguments>
@@ -75,6 +79,7 @@ class Checker final : public Observer {
   std::vector<std::unique_ptr<Invariant>> invariants_;
   AcknowledgedIsCommitted* places_ = nullptr;
   StateMachineSafety* deliveries_ = nullptr;
+  Linearizability* registers_ = nullptr;
   std::vector<Violation> violations_;
   std::uint64_t violation_count_ = 0;
 };

@@ -333,6 +333,7 @@ SimulationResult Simulation::Run() {
   SafetyPhase();
   if (IsHealthy()) LivenessPhase();
   if (stranger_) CheckStrangerUnheard();
+  checker_.RunEnded();
   SimulationResult result;
   result.violations = checker_.violations();
   result.violation_count = checker_.violation_count();
@@ -347,6 +348,7 @@ SimulationResult Simulation::Run() {
   for (const auto& node : replacement_->retired()) {
     result.units_torn += node->disk()->effects().units_torn;
   }
+  result.judged = checker_.Judged();
   for (const auto& node : nodes_) {
     result.units_torn += node->disk()->effects().units_torn;
     for (const auto& [partition, log] : node->disk()->partitions()) {

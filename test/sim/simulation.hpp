@@ -44,6 +44,7 @@ struct SimulationResult {
   std::uint64_t trace_hash = 0;
   std::uint64_t elections = 0;  // highest terms, summed
   std::uint64_t strange = 0;    // times that the stranger spoke
+  std::uint64_t judged = 0;     // operations whose linearizability was judged
   [[nodiscard]] bool IsGood() const noexcept { return violation_count == 0 && stuck.empty(); }
 };
 

@@ -56,6 +56,7 @@ TEST_CASE("writing a trace changes nothing") {
 TEST_CASE("twenty seeds with faults keep every promise and recover") {
   std::uint64_t writes = 0;
   std::uint64_t reads = 0;
+  std::uint64_t judged = 0;
   std::uint64_t faults = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const SimulationResult result = RunSeed(seed, 15s);
@@ -63,10 +64,12 @@ TEST_CASE("twenty seeds with faults keep every promise and recover") {
     CHECK(result.IsGood());
     writes += result.workload.writes_acked;
     reads += result.workload.reads_confirmed;
+    judged += result.judged;
     faults += std::accumulate(result.faults.begin(), result.faults.end(), std::uint64_t{0});
   }
   CHECK(writes > 2000);
   CHECK(reads > 500);
+  CHECK(judged > 2000);
   CHECK(faults > 50);
 }
 

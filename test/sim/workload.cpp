@@ -102,7 +102,7 @@ void Workload::CallOne() {
 }
 
 Workload::Open& Workload::Add(SimNode& node, PartitionId partition, OperationKind kind,
-                              Duration allowed) {
+                              Duration allowed, std::uint32_t count) {
   const std::uint64_t id = ++last_id_;
   Open& open = open_[id];
   open.operation.id = id;
@@ -110,6 +110,7 @@ Workload::Open& Workload::Add(SimNode& node, PartitionId partition, OperationKin
   open.operation.node = node.id();
   open.operation.life = node.life();
   open.operation.partition = partition;
+  open.operation.count = count;
   open.operation.began = world_.Now();
   open.operation.due = DueAfter(world_.Now(), allowed);
   ++counters_.began;
@@ -208,8 +209,7 @@ Payload Workload::MakePayload(std::uint64_t id, std::uint32_t ordinal) {
 
 std::uint64_t Workload::Write(SimNode& node, PartitionId partition, std::uint32_t count) {
   const Duration timeout = chance_.Between(50ms, 3s);
-  Open& open = Add(node, partition, OperationKind::kWrite, timeout);
-  open.operation.count = count;
+  Open& open = Add(node, partition, OperationKind::kWrite, timeout, count);
   const std::uint64_t id = open.operation.id;
   const bool await_apply = chance_.OneIn(4);
   ReplicateOptions options;

@@ -82,7 +82,8 @@ class Workload {
   void Next();
   void CallOne();
   SimNode* PickNode(PartitionId partition);
-  Open& Add(SimNode& node, PartitionId partition, OperationKind kind, Duration allowed);
+  Open& Add(SimNode& node, PartitionId partition, OperationKind kind, Duration allowed,
+            std::uint32_t count = 0);
   // The completion token of an operation: runs on the clients' process, perhaps cancelled on the
   // way.
   template <class Result>

@@ -41,6 +41,8 @@ class Invariant : public Observer {
   virtual void OnEndedAgain(const ClientOperation& /*operation*/) {}
   // An open operation is owed an answer since its due time.
   virtual void OnOverdue(const ClientOperation& /*operation*/) {}
+  // Nothing more comes.
+  virtual void OnRunEnded() {}
 
  protected:
   [[nodiscard]] const Facts& facts() const noexcept { return *facts_; }
