@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-# The parts of the tools that decide whether something failed: counting test cases, and what a
-# client may conclude from a connection.
+# The parts of the tools that decide whether something failed: counting test cases, what a client
+# may conclude from a connection, and whether a broken network is broken.
 import asyncio
 import os
 import sys
@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 
 from support.build import count_cases  # noqa: E402
 from support.http_client import Client, NoAnswer, NotSent  # noqa: E402
+from support.links import Link  # noqa: E402
 from support.nodes import HOST, free_ports  # noqa: E402
 
 
@@ -88,6 +89,119 @@ class Answers(unittest.TestCase):
             writer.close()
         with self.assertRaises(NoAnswer):
             self.exchange(serve)
+
+
+class Links(unittest.TestCase):
+    """What a dialler sends arrives in `heard`; everything is answered with its echo."""
+
+    def run_link(self, steps):
+        async def run():
+            heard = asyncio.Queue()
+            serving = []
+
+            async def serve(reader, writer):
+                serving.append(asyncio.current_task())
+                try:
+                    while data := await reader.read(100):
+                        heard.put_nowait(data)
+                        writer.write(data)
+                except OSError:
+                    pass
+                heard.put_nowait(b'')
+                writer.close()
+
+            server = await asyncio.start_server(serve, HOST, 0)
+            link = Link(1, 2, free_ports(1)[0], server.sockets[0].getsockname()[1])
+            await link.start()
+            try:
+                await asyncio.wait_for(steps(link, heard), 10)
+            finally:
+                await link.close()
+                server.close()
+                await asyncio.wait(serving)
+        asyncio.run(run())
+
+    @staticmethod
+    async def dial(link):
+        reader, writer = await asyncio.open_connection(HOST, link.port)
+        writer.write(b'hello')
+        return reader, writer
+
+    async def is_silent(self, awaitable):
+        with self.assertRaises(asyncio.TimeoutError):
+            await asyncio.wait_for(awaitable, 0.1)
+
+    async def is_broken(self, reader):
+        try:
+            self.assertEqual(await reader.read(100), b'')
+        except ConnectionError:
+            pass
+
+    def test_a_whole_link_carries_both_ways_and_a_slow_one_keeps_the_order(self):
+        async def steps(link, heard):
+            reader, writer = await self.dial(link)
+            self.assertEqual(await reader.readexactly(5), b'hello')
+            link.delay_s = 0.05
+            for piece in (b'1', b'2', b'3'):
+                writer.write(piece)
+                await asyncio.sleep(0.01)
+            self.assertEqual(await reader.readexactly(3), b'123')
+            writer.close()
+        self.run_link(steps)
+
+    def test_a_cut_link_breaks_and_refuses_until_it_is_healed(self):
+        async def steps(link, heard):
+            reader, writer = await self.dial(link)
+            self.assertEqual(await heard.get(), b'hello')
+            link.cut()
+            await reader.read(5)
+            await self.is_broken(reader)
+            self.assertEqual(await heard.get(), b'')
+            again, other = await self.dial(link)
+            await self.is_broken(again)
+            link.heal()
+            whole, third = await self.dial(link)
+            self.assertEqual(await whole.readexactly(5), b'hello')
+            for end in (writer, other, third):
+                end.close()
+        self.run_link(steps)
+
+    def test_a_deaf_link_holds_one_direction_back(self):
+        async def steps(link, heard):
+            reader, writer = await self.dial(link)
+            self.assertEqual(await reader.readexactly(5), b'hello')
+            await heard.get()
+            link.deafen(forth=True, back=False)
+            writer.write(b'late')
+            await self.is_silent(heard.get())
+            link.heal()
+            self.assertEqual(await heard.get(), b'late')
+            self.assertEqual(await reader.readexactly(4), b'late')
+            link.deafen(forth=False, back=True)
+            writer.write(b'heard')
+            self.assertEqual(await heard.get(), b'heard')
+            await self.is_silent(reader.read(5))
+            link.heal()
+            self.assertEqual(await reader.readexactly(5), b'heard')
+            writer.close()
+        self.run_link(steps)
+
+    def test_a_half_open_connection_is_dead_for_one_end_only(self):
+        async def steps(link, heard):
+            reader, writer = await self.dial(link)
+            self.assertEqual(await reader.readexactly(5), b'hello')
+            await heard.get()
+            link.half_open()
+            self.assertEqual(await heard.get(), b'')
+            writer.write(b'lost')
+            await self.is_silent(reader.read(1))
+            fresh, other = await self.dial(link)
+            self.assertEqual(await fresh.readexactly(5), b'hello')
+            link.heal()
+            await self.is_broken(reader)
+            for end in (writer, other):
+                end.close()
+        self.run_link(steps)
 
 
 if __name__ == '__main__':

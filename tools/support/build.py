@@ -4,7 +4,8 @@ import os
 import re
 import subprocess
 
-from support.steps import say, telling_lines
+from support.nodes import DemoError
+from support.steps import Report, say, telling_lines
 
 PROGRAMS = ('executable', 'shared module')
 _CASES = re.compile(r'^test cases:\s*(\d+)(.*)$', re.MULTILINE)
@@ -118,3 +119,20 @@ class Build:
                 lines = (output + (result.get('stderr') or '')).splitlines()
                 say('\n'.join('    | ' + line for line in telling_lines(lines)))
         say(f'    {label}: {len(results)} programs, {self.report.passed - before} cases passed')
+
+
+def build_program(name, jobs):
+    """A program out of build/release, which tools/check uses too."""
+    build = Build(Report('build/logs'), 'release', [], jobs)
+    configured = os.path.exists(os.path.join(build.folder, 'build.ninja'))
+    if not configured and not build.configure():
+        raise DemoError('meson could not configure build/release')
+    path = build.program(name)
+    if path is None:
+        # The directory may be older than the program, or was made before its packages came.
+        path = build.configure() and build.program(name)
+    if not path:
+        raise DemoError(f'the build has no {name}; is the option -Dexamples off?')
+    if not build.build([os.path.relpath(path, os.path.abspath(build.folder))]):
+        raise DemoError(f'{name} could not be built')
+    return path

@@ -101,6 +101,15 @@ def check_simulation(report, build, label):
                 build.environment)
 
 
+def check_chaos(report, build):
+    programs = [build.program(name) for name in ('kommander-kv', 'kommander-history')]
+    if None in programs:
+        report.skip('chaos', 'there is no kommander-kv or no kommander-history')
+        return
+    report.step('chaos', ['python3', '-B', 'tools/support/chaos.py', '--seconds', '30',
+                          '--leader-kills', '4', '--program', programs[0], '--judge', programs[1]])
+
+
 def release(report, arguments):
     build = Build(report, 'release', ['-Dwerror=true'], arguments.jobs)
     if not build.configure():
@@ -115,6 +124,8 @@ def release(report, arguments):
     check_simulation(report, build, 'release')
     if not arguments.fast:
         check_clang_tidy(report, build, everything=arguments.full)
+    if arguments.full:
+        check_chaos(report, build)
 
 
 def sanitized(report, arguments, name, sanitizers, everything):

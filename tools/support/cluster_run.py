@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 
+from support.cluster_status import agree, leader_of
 from support.http_client import Client, NoAnswer, NotSent
 from support.nodes import HOST, DemoError
 from support.steps import say
@@ -44,19 +45,19 @@ class ClusterRun:
     async def run(self):
         for node in self.nodes:
             node.start()
-        await self._until(START_S, 'a leader of partition 1', self._leader_of_partition_1)
+        await self._until(START_S, 'a leader of partition 1', lambda: leader_of(self.nodes, 1))
         self._say('three nodes run, partition 1 has a leader')
         progress = asyncio.ensure_future(self._show_progress())
         try:
             await self._write_everything()
             self._phase = 'waiting for equal hashes'
             began_s = time.monotonic()
-            await self._until(AGREE_S, 'equal hashes on all nodes', self._nodes_agree)
+            await self._until(AGREE_S, 'equal hashes on all nodes', lambda: agree(self.nodes))
             self._hashes_equal = True
             self._catch_up_s = time.monotonic() - began_s
             await self._read_everything()
             # Reading changes nothing: the nodes still agree, and on every partition.
-            await self._until(AGREE_S, 'equal hashes on all nodes', self._nodes_agree)
+            await self._until(AGREE_S, 'equal hashes on all nodes', lambda: agree(self.nodes))
         finally:
             progress.cancel()
 
@@ -159,7 +160,8 @@ class ClusterRun:
 
     async def _kill_and_restart(self):
         await self._acknowledged_reach(len(self._lines) // 2)
-        leader = await self._until(START_S, 'a leader of partition 1', self._leader_of_partition_1)
+        leader = await self._until(START_S, 'a leader of partition 1',
+                                   lambda: leader_of(self.nodes, 1))
         node = self.nodes[leader - 1]
         self._down.add(node.number)
         self._killed_at_s = time.monotonic()
@@ -173,44 +175,6 @@ class ClusterRun:
     async def _acknowledged_reach(self, count):
         while len(self._acknowledged) < count:
             await asyncio.sleep(0.005)
-
-    # --- agreement -----------------------------------------------------------------------------
-
-    async def _statuses(self):
-        """node -> {partition -> its status}; a node that does not answer is left out."""
-        found = {}
-        for node in self.nodes:
-            client = Client(HOST, node.http_port, timeout_s=2)
-            try:
-                status, body = await client.request('GET', '/status')
-                if status == 200:
-                    parts = json.loads(body)['partitions']
-                    found[node.number] = {part['id']: part for part in parts}
-            except (NotSent, NoAnswer):
-                pass
-            finally:
-                client.close()
-        return found
-
-    async def _leader_of_partition_1(self):
-        leaders = [(partitions[1]['term'], number)
-                   for number, partitions in (await self._statuses()).items()
-                   if partitions.get(1, {}).get('role') == 'leader']
-        return max(leaders)[1] if leaders else None
-
-    async def _nodes_agree(self):
-        statuses = await self._statuses()
-        if len(statuses) != len(self.nodes):
-            return None
-        views = [{number: (part['applied'], part['hash']) for number, part in status.items()}
-                 for status in statuses.values()]
-        for number in views[0]:
-            for view in views[1:]:
-                mine, other = views[0][number], view.get(number)
-                if other and mine[0] == other[0] and mine[1] != other[1]:
-                    raise DemoError(f'partition {number}: nodes differ at index {mine[0]}:'
-                                    f' {mine[1]} and {other[1]}')
-        return True if all(view == views[0] for view in views) else None
 
     # --- reading back --------------------------------------------------------------------------
 

@@ -12,10 +12,10 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support.build import Build  # noqa: E402
+from support.build import build_program  # noqa: E402
 from support.cluster_run import ClusterRun  # noqa: E402
 from support.nodes import DemoError, make_nodes  # noqa: E402
-from support.steps import Report, jobs_default, say  # noqa: E402
+from support.steps import jobs_default, say  # noqa: E402
 
 DEFAULT_INPUT = 'examples/data/harbour_log.txt'
 PROGRAM = 'kommander-kv'
@@ -51,24 +51,6 @@ def read_lines(path):
         if len(line) > LINE_BYTES_MAX:
             raise DemoError(f'{path}:{number}: longer than {LINE_BYTES_MAX} bytes')
     return lines
-
-
-def build_program(jobs):
-    """The server out of build/release, which tools/check uses too."""
-    report = Report('build/logs')
-    build = Build(report, 'release', [], jobs)
-    configured = os.path.exists(os.path.join(build.folder, 'build.ninja'))
-    if not configured and not build.configure():
-        raise DemoError('meson could not configure build/release')
-    path = build.program(PROGRAM)
-    if path is None:
-        # The directory may be older than the example, or was made before its packages came.
-        path = build.configure() and build.program(PROGRAM)
-    if not path:
-        raise DemoError(f'the build has no {PROGRAM}; is the option -Dexamples off?')
-    if not build.build([os.path.relpath(path, os.path.abspath(build.folder))]):
-        raise DemoError(f'{PROGRAM} could not be built')
-    return path
 
 
 def print_table(rows):
@@ -117,7 +99,7 @@ def main():
     folder = None
     try:
         lines = read_lines(from_caller(arguments.input) or DEFAULT_INPUT)
-        program = from_caller(arguments.program) or build_program(arguments.jobs)
+        program = from_caller(arguments.program) or build_program(PROGRAM, arguments.jobs)
         os.makedirs('build', exist_ok=True)
         # Beside the build and not in /tmp, which is memory on many systems: syncs shall be real.
         folder = tempfile.mkdtemp(prefix='demo-', dir='build')

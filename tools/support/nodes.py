@@ -43,13 +43,14 @@ def _die_with_parent():
 
 
 class Node:
-    def __init__(self, number, program, folder, cluster, http_port):
+    def __init__(self, number, program, folder, cluster, http_port, options=()):
         self.number = number
         self.http_port = http_port
         self.log_path = os.path.join(folder, f'node-{number}.log')
+        self.data_path = os.path.join(folder, f'node-{number}')
         self._command = [program, '--id', str(number), '--cluster', cluster,
-                         '--data-dir', os.path.join(folder, f'node-{number}'),
-                         '--partitions', '4', '--wal', 'rocksdb']
+                         '--data-dir', self.data_path,
+                         '--partitions', '4', '--wal', 'rocksdb', *options]
         self._process = None
         self._is_asked = False
 
@@ -61,6 +62,16 @@ class Node:
     @property
     def pid(self):
         return self._process.pid
+
+    def runs(self):
+        return self._process is not None and self._process.poll() is None
+
+    def pause(self):
+        """SIGSTOP: every thread stands still, the sockets stay open."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def check_alive(self):
         code = self._process.poll()
@@ -82,7 +93,7 @@ class Node:
 
     def ask_to_stop(self):
         """SIGTERM, if it runs."""
-        if self._process is not None and self._process.poll() is None:
+        if self.runs():
             self._process.terminate()
             self._is_asked = True
 
