@@ -12,6 +12,7 @@ from support.http_client import Client
 from support.links import Network
 from support.nodes import HOST, DemoError, Node, free_ports
 from support.steps import say
+from support.tasks import end
 
 PARTITIONS = 4
 KEY_GROUPS = 5
@@ -99,8 +100,7 @@ class ChaosRun:
             await self._watch(self._arguments.seconds, faults)
         finally:
             if faults is not None:
-                faults.cancel()
-                await asyncio.gather(faults, return_exceptions=True)
+                await end([faults])
             self.faults.mend()
             await self._load.stop()
 
@@ -135,11 +135,11 @@ class ChaosRun:
         first = asyncio.get_running_loop().create_future()
         calls = 0
 
-        async def probe(through):
+        async def ask(through):
             nonlocal calls
             session = self._load.session()
             try:
-                while True:
+                while not first.done():
                     calls += 1
                     record = await session.append(through, partition, f'{session.number}.{calls}')
                     is_after = killed_ns is not None and record['call_ns'] > killed_ns
@@ -148,22 +148,24 @@ class ChaosRun:
                     await asyncio.sleep(PROBE_PAUSE_S)
             finally:
                 session.close()
-        probes = [asyncio.ensure_future(probe(through)) for through in range(len(self.nodes))
+        probes = [asyncio.ensure_future(ask(through)) for through in range(len(self.nodes))
                   if through != node.number - 1 for _ in range(PROBES)]
         try:
             await asyncio.sleep(0.2)
             self.faults.down.add(node.number)
             killed_ns = time.monotonic_ns()
             node.kill()
-            answered_ns = await asyncio.wait_for(first, LEADER_S)
-            return (answered_ns - killed_ns) / 1e9
-        except asyncio.TimeoutError:
+            done, _ = await asyncio.wait([first, *probes], timeout=LEADER_S,
+                                         return_when=asyncio.FIRST_COMPLETED)
+            if first in done:
+                return (first.result() - killed_ns) / 1e9
+            for probe in done:
+                probe.result()  # it ends before the first answer only with an error
             raise DemoError(f'partition {partition} did not answer for {LEADER_S} s after its'
-                            ' leader was killed') from None
+                            ' leader was killed')
         finally:
-            for task in probes:
-                task.cancel()
-            await asyncio.gather(*probes, return_exceptions=True)
+            first.cancel()
+            await asyncio.wait(probes)
 
     async def _await_calm(self, when):
         """Everybody runs and knows the same living leaders, and has applied the same."""

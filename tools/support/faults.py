@@ -7,6 +7,7 @@ import random
 import subprocess
 
 from support.cluster_status import leader_of
+from support.tasks import end
 
 PAUSE_S = (0.3, 1.5)  # between two faults of a lane
 LENGTH_S = (0.3, 3.0)
@@ -45,6 +46,9 @@ class SmallDisk:
     def empty(self):
         os.remove(os.path.join(self.folder, _BALLAST))
 
+    def is_full(self):
+        return os.path.exists(os.path.join(self.folder, _BALLAST))
+
     def close(self):
         if self.problem is None:
             subprocess.run(['umount', self.folder], stdin=subprocess.DEVNULL, check=True)
@@ -75,12 +79,13 @@ class Faults:
         try:
             await asyncio.gather(*lanes)
         finally:
-            for lane in lanes:
-                lane.cancel()
-            await asyncio.gather(*lanes, return_exceptions=True)
+            await end(lanes)
 
     def mend(self):
         self._network.heal()
+        if self._disk is not None and self._disk.is_full():
+            self._disk.empty()
+            self._nodes[self._disk_node].kill()
         for node in self._nodes.values():
             if node.runs():
                 node.resume()
