@@ -1,21 +1,144 @@
 // kommander-kv: a linearizable key/value service, as an example of how one is written with the
-// library. Read on in kv_service.cpp (how the parts meet), kv_store.cpp (the state machine) and
-// kv_api.cpp (the routes: how a write and a read go).
-#include <exception>
+// library. Here are its options and how the parts meet; read on in kv_store.hpp (the state
+// machine), kv_service.hpp (the routes: how a write and a read go) and http.hpp.
+#include <csignal>
+#include <filesystem>
 #include <iostream>
-#include <optional>
+#include <regex>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/beast/src.hpp>  // its own sources, compiled here
+
+#include <kommander/memory_wal.hpp>
+#include <kommander/rocksdb_wal.hpp>
+#include <kommander/steady_clock.hpp>
+#include <kommander/tcp_transport.hpp>
 
 #include "kv_service.hpp"
-#include "options.hpp"
+
+namespace kv {
+
+struct Options {
+  RaftConfiguration raft;
+  std::map<NodeId, Peer> peers;  // every node, this one too
+  std::string data_directory, wal = "rocksdb";
+  std::uint32_t request_timeout_ms = 2000;
+};
+
+// "1=127.0.0.1:7001/127.0.0.1:8001"; an IPv6 address stands in brackets.
+NodeAddress ParseMember(const std::string& text, Options& options) {
+  static const std::regex kPattern(R"((\d+)=\[?([^/]+?)\]?:(\d+)/\[?([^/]+?)\]?:(\d+))");
+  std::smatch part;
+  std::regex_match(text, part, kPattern);  // without a match all parts are empty
+  const NodeId id(ParseNumber<std::uint32_t>(part.str(1)).value_or(0));
+  const auto raft_port = ParseNumber<std::uint16_t>(part.str(3)).value_or(0);
+  const auto http_port = ParseNumber<std::uint16_t>(part.str(5)).value_or(0);
+  if (!id || raft_port == 0 || http_port == 0) {
+    throw CLI::ValidationError("--cluster", "'" + text + "' is not ID=HOST:PORT/HOST:PORT");
+  }
+  options.peers[id].http = Endpoint(part.str(4), http_port);
+  return {id, Endpoint(part.str(2), raft_port)};
+}
+
+Options ParseOptions(int argc, char** argv) {
+  Options options;
+  std::uint32_t id = 0, partitions = 4, election_ms = 300;
+  std::string cluster_id = "kv";
+  std::vector<std::string> cluster;
+  CLI::App app("A linearizable key/value service on Kommander, spoken to over HTTP.");
+  app.option_defaults()->always_capture_default();
+  app.add_option("--id", id, "This node, one of --cluster")->required();
+  app.add_option("--cluster", cluster, "All: ID=RAFT_HOST:PORT/HTTP_HOST:PORT,...")
+      ->required()
+      ->delimiter(',');
+  app.add_option("--data-dir", options.data_directory, "Where the log lives; created")->required();
+  app.add_option("--cluster-id", cluster_id, "Nodes of another cluster are refused");
+  app.add_option("--partitions", partitions, "Raft groups")->check(CLI::Range(1, 65535));
+  app.add_option("--wal", options.wal)->check(CLI::IsMember({"rocksdb", "memory"}));
+  app.add_option("--election-timeout-ms", election_ms)->check(CLI::Range(10, 300000));
+  app.add_option("--request-timeout-ms", options.request_timeout_ms)->check(CLI::Range(1, 3600000));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    std::exit(app.exit(help));
+  }
+
+  std::vector<NodeAddress> members;
+  for (const std::string& member : cluster) members.push_back(ParseMember(member, options));
+  const auto self = std::ranges::find(members, NodeId(id), &NodeAddress::id);
+  if (self == members.end()) throw CLI::ValidationError("--id", "--cluster does not name it");
+  options.raft.Id(self->id)
+      .ClusterId(cluster_id)
+      .Listen(self->endpoint)
+      .InitialMembers(members)
+      .InitialPartitions(partitions)
+      .ElectionTimeout(std::chrono::milliseconds(election_ms))
+      .JoinTimeout(0s)           // for ever
+      .EntryBytesMax(15u << 20)  // as much as the largest body
+      .InflightBytesMax(15u << 20);
+  return options;
+}
+
+tcp::acceptor MakeAcceptor(asio::io_context& context, const Endpoint& endpoint) try {
+  tcp::resolver resolver(context);
+  return {context, *resolver.resolve(endpoint.host, std::to_string(endpoint.port)).begin()};
+} catch (const boost::system::system_error& error) {
+  throw std::runtime_error("no HTTP at " + endpoint.ToString() + ": " + error.code().message());
+}
+
+void Report(const std::string& problem) { std::cerr << "kommander-kv: " << problem << std::endl; }
+
+void Run(const Options& options) {
+  KvStore store;
+  store.partitions.resize(options.raft.initial_partitions());
+  asio::io_context context(1);
+  asio::signal_set signals(context, SIGTERM, SIGINT);
+  // The log and the transport are parts to choose, or to bring.
+  std::shared_ptr<Wal> wal = std::make_shared<MemoryWal>();
+  if (options.wal == "rocksdb") wal = MakeRocksDbWal(RocksDbWalOptions(options.data_directory));
+  const auto transport = std::make_shared<TcpTransport>(MakeSteadyClock());
+  RaftManager raft(context.get_executor(), options.raft, wal, transport,
+                   std::make_shared<StaticDiscovery>(options.raft.initial_members()));
+
+  // The same for what the log held before the start and for what comes later: the state depends on
+  // the order of the log alone.
+  const auto apply = [&store](const RaftLog& log) { store.Apply(log); };
+  raft.OnLogRestored(apply).OnReplicationReceived(apply);
+  raft.OnReplicationError([](const RaftLog& log) {
+    Report("an unknown entry at index " + std::to_string(log.index().value()));
+  });
+  raft.OnNodeError([](const error_code&, const std::string& problem) { Report(problem); });
+
+  KvService service{raft, store, options.peers,
+                    std::chrono::milliseconds(options.request_timeout_ms)};
+  const auto handle = [&service](const Request* request) { return service.Handle(request); };
+  auto acceptor = MakeAcceptor(context, options.peers.at(raft.id()).http);
+  asio::co_spawn(context, Listen(std::move(acceptor), handle), Rethrow);
+  std::filesystem::create_directories(options.data_directory);
+  raft.JoinCluster([&raft](error_code error) {
+    if (!error || error == RaftErrc::NodeStopped) return;
+    const std::string detail = raft.JoinDetail();
+    throw std::runtime_error(detail.empty() ? error.message() : detail);
+  });
+  signals.async_wait([&](error_code, int) {
+    // What was acknowledged is on disk: a stop that takes too long may be cut short at any point.
+    std::signal(SIGALRM, [](int) { _exit(0); });
+    alarm(4);
+    raft.Stop([&context](error_code) { context.stop(); });  // after all that wait were answered
+  });
+  context.run();
+}
+
+}  // namespace kv
 
 int main(int argc, char** argv) {
-  int exit_code = 0;
-  const std::optional<kv::Options> options = kv::ParseOptions(argc, argv, exit_code);
-  if (!options) return exit_code;
   try {
-    return kv::KvService(*options).Run();
+    kv::Run(kv::ParseOptions(argc, argv));
+    return 0;
   } catch (const std::exception& problem) {
-    std::cerr << "kommander-kv: " << problem.what() << std::endl;
+    kv::Report(problem.what());
     return 1;
   }
 }

@@ -219,6 +219,9 @@ class KvTest(unittest.TestCase):
             self.assertEqual(request(node, 'GET', '/kv/' + '%6b' * 512), (200, b'long'))
             self.put(node, 'a%2Fb%00%ff%3F', 'odd')
             self.assertEqual(request(node, 'GET', '/kv/a%2fb%00%FF%3f'), (200, b'odd'))
+            every_byte = ''.join(f'%{byte:02X}' for byte in range(256))
+            self.put(node, every_byte, 'any')
+            self.assertEqual(request(node, 'GET', '/kv/' + every_byte.lower()), (200, b'any'))
             self.put(node, 'cas', 'a key like another')
             self.assertEqual(request(node, 'GET', '/kv/cas'), (200, b'a key like another'))
         for path in ('/kv/', '/kv//cas', '/kv/' + 'k' * 513, '/kv/%4', '/kv/%zz', '/kv/a%'):
@@ -272,7 +275,7 @@ class KvTest(unittest.TestCase):
         self.assertEqual(swap(self.nodes[0], None, 'x' * (MIB + 1))[0], 413)
         worst = '\x01' * MIB  # six bytes of JSON each
         self.assertEqual(swap(self.nodes[1], None, worst)[0], 200)
-        self.assertEqual(swap(self.nodes[2], worst, None)[0], 200)
+        self.assertEqual(swap(self.nodes[2], worst, worst)[0], 200)
 
     def test_09_swaps_exclude_each_other(self):
         self.put(self.nodes[0], 'tally', '0')
@@ -457,19 +460,28 @@ class KvTest(unittest.TestCase):
         self.await_leaders(self.nodes)
 
     def test_32_options(self):
-        code, lines = self.run_once('--id', '0', '--cluster', '1=127.0.0.1:1,x=[::1:3/h:4',
-                                    '--partitions', 'many', '--wal', 'paper', '--frobnicate',
-                                    '--election-timeout-ms', '1', '--request-timeout-ms', '-5')
-        self.assertEqual(code, 1)
-        text = '\n'.join(lines)
-        for word in ('--id', "'1=127.0.0.1:1'", 'x=[::1:3/h:4', '--partitions', '--wal',
-                     '--frobnicate', '--election-timeout-ms', '--request-timeout-ms',
-                     '--data-dir'):
-            self.assertIn(word, text)
+        good = {'--id': '1', '--cluster': '1=127.0.0.1:7001/127.0.0.1:8001',
+                '--data-dir': os.path.join(self.folder, 'unused')}
+        for name, bad in (('--id', '0'), ('--id', 'one'), ('--id', None), ('--cluster', None),
+                          ('--cluster', '1=127.0.0.1:1'), ('--cluster', 'x=[::1]:3/h:4'),
+                          ('--cluster', '1=h:65536/h:4'), ('--cluster', '1=h:3/h:0'),
+                          ('--data-dir', None), ('--cluster-id', ''), ('--partitions', 'many'),
+                          ('--partitions', '0'), ('--wal', 'paper'), ('--frobnicate', 'x'),
+                          ('--election-timeout-ms', '1'), ('--request-timeout-ms', '-5')):
+            pairs = [pair for pair in {**good, name: bad}.items() if pair[1] is not None]
+            code, lines = self.run_once(*(word for pair in pairs for word in pair))
+            self.assertEqual((code, len(lines)), (1, 1), (name, bad, lines))
+            # The library calls its own fields by their own names.
+            self.assertIn('cluster_id' if name == '--cluster-id' else name, lines[0])
+        self.assertFalse(os.path.exists(good['--data-dir']))
         code, lines = self.run_once('--id', '2', '--data-dir', 'unused', '--cluster',
                                     '1=127.0.0.1:7001/127.0.0.1:8001')
         self.assertEqual((code, len(lines)), (1, 1), lines)
-        self.assertEqual(self.run_once('--help'), (0, []))
+        helped = subprocess.run([PROGRAM, '--help'], capture_output=True, timeout=DEADLINE_S,
+                                check=True)
+        self.assertEqual(helped.stderr, b'')
+        for name in (*good, '--cluster-id', '--partitions', '--wal', '--request-timeout-ms'):
+            self.assertIn(name, helped.stdout.decode())
 
 
 if __name__ == '__main__':

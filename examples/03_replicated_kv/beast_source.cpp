@@ -1,2 +1,0 @@
-// Beast's own sources, compiled once for the program.
-#include <boost/beast/src.hpp>
