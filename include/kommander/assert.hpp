@@ -10,6 +10,9 @@ namespace kommander {
 
 // What is known of a broken invariant. The texts live as long as the program.
 struct AssertFailure {
+  AssertFailure(const char* failed_condition, const char* broken_rule, const char* source_file,
+                int source_line)
+      : condition(failed_condition), message(broken_rule), file(source_file), line(source_line) {}
   const char* condition;
   const char* message;
   const char* file;

@@ -15,6 +15,14 @@
 namespace kommander {
 
 struct ReadRequest {
+  ReadRequest() = default;
+  ReadRequest(PartitionId read_partition, std::uint64_t request_number, LogIndex first_index,
+              LogIndex last_index, std::size_t bytes_at_most)
+      : partition(read_partition),
+        request(request_number),
+        first(first_index),
+        last(last_index),
+        bytes_max(bytes_at_most) {}
   PartitionId partition;
   std::uint64_t request = 0;  // the caller's number, given back
   LogIndex first;
@@ -22,6 +30,7 @@ struct ReadRequest {
   std::size_t bytes_max = 0;
 };
 struct ReadResult {
+  ReadResult() = default;
   PartitionId partition;
   std::uint64_t request = 0;
   LogIndex first;
@@ -43,6 +52,7 @@ class IoSink {
 
 // Counts since the start; readable from any thread.
 struct IoStatistics {
+  IoStatistics() = default;
   std::uint64_t write_batches = 0;
   std::uint64_t write_units = 0;
   std::uint64_t read_batches = 0;

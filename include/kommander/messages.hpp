@@ -16,6 +16,13 @@ namespace kommander {
 // Asks for a vote (thesis 3.4, 9.6). A pre-vote asks about `Message::term` without anybody entering
 // it.
 struct VoteRequest {
+  VoteRequest() = default;
+  VoteRequest(LogIndex candidate_last_index, Term candidate_last_term, bool is_pre_vote,
+              bool is_transfer)
+      : last_index(candidate_last_index),
+        last_term(candidate_last_term),
+        pre_vote(is_pre_vote),
+        transfer(is_transfer) {}
   LogIndex last_index;
   Term last_term;
   bool pre_vote = false;
@@ -25,6 +32,8 @@ struct VoteRequest {
 
 // A granted pre-vote carries the term that was asked about, a refusal the replier's own.
 struct VoteReply {
+  VoteReply() = default;
+  VoteReply(bool is_pre_vote, bool is_granted) : pre_vote(is_pre_vote), granted(is_granted) {}
   bool pre_vote = false;
   bool granted = false;
   friend bool operator==(const VoteReply&, const VoteReply&) = default;
@@ -32,6 +41,13 @@ struct VoteReply {
 
 // Entries after (previous_index, previous_term). Empty: a probe. `commit` is the leader's.
 struct AppendRequest {
+  AppendRequest() = default;
+  AppendRequest(LogIndex index_before, Term term_before, LogIndex leader_commit,
+                std::vector<Entry> new_entries)
+      : previous_index(index_before),
+        previous_term(term_before),
+        commit(leader_commit),
+        entries(std::move(new_entries)) {}
   LogIndex previous_index;
   Term previous_term;
   LogIndex commit;
@@ -43,6 +59,14 @@ struct AppendRequest {
 // Rejected: `rejected` is the request's previous_index; the follower's log may agree with the
 // leader's only at or below (hint_index, hint_term).
 struct AppendReply {
+  AppendReply() = default;
+  AppendReply(bool is_accepted, LogIndex matched_index, LogIndex rejected_index,
+              LogIndex index_of_hint, Term term_of_hint)
+      : accepted(is_accepted),
+        matched(matched_index),
+        rejected(rejected_index),
+        hint_index(index_of_hint),
+        hint_term(term_of_hint) {}
   bool accepted = false;
   LogIndex matched;
   LogIndex rejected;
@@ -54,11 +78,17 @@ struct AppendReply {
 // Says that the leader lives. `commit` never exceeds what this follower acknowledged, so it needs
 // no log check. `round` numbers the leader's heartbeat rounds, for read index and check-quorum.
 struct Heartbeat {
+  Heartbeat() = default;
+  Heartbeat(LogIndex leader_commit, std::uint64_t leader_round)
+      : commit(leader_commit), round(leader_round) {}
   LogIndex commit;
   std::uint64_t round = 0;
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 struct HeartbeatReply {
+  HeartbeatReply() = default;
+  HeartbeatReply(std::uint64_t answered_round, LogIndex durable_index)
+      : round(answered_round), durable(durable_index) {}
   std::uint64_t round = 0;
   LogIndex durable;  // how far this follower's log is synced, matching or not: a lost ack shows
   friend bool operator==(const HeartbeatReply&, const HeartbeatReply&) = default;
@@ -66,10 +96,15 @@ struct HeartbeatReply {
 
 // A follower asks the leader for a read index (thesis 6.4); `request` is the asker's number.
 struct ReadIndexRequest {
+  ReadIndexRequest() = default;
+  explicit ReadIndexRequest(std::uint64_t request_number) : request(request_number) {}
   std::uint64_t request = 0;
   friend bool operator==(const ReadIndexRequest&, const ReadIndexRequest&) = default;
 };
 struct ReadIndexReply {
+  ReadIndexReply() = default;
+  ReadIndexReply(std::uint64_t request_number, bool is_confirmed, LogIndex read_index)
+      : request(request_number), confirmed(is_confirmed), index(read_index) {}
   std::uint64_t request = 0;
   bool confirmed = false;  // false: not the leader, or no longer
   LogIndex index;
@@ -78,6 +113,7 @@ struct ReadIndexReply {
 
 // The leader asks its most advanced follower to campaign at once (thesis 3.10).
 struct TransferRequest {
+  TransferRequest() = default;
   friend bool operator==(const TransferRequest&, const TransferRequest&) = default;
 };
 

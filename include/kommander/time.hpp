@@ -13,6 +13,7 @@ using Duration = std::chrono::nanoseconds;
 
 // The clock that instants belong to: monotonic, epoch unspecified. It cannot be read by itself.
 struct MonotonicClock {
+  MonotonicClock() = delete;
   using duration = Duration;
   using rep = duration::rep;
   using period = duration::period;

@@ -24,6 +24,7 @@ inline constexpr std::uint16_t kProtocolVersionMax = 1;
 
 // What a node says of itself before anything else, in both directions.
 struct Hello {
+  Hello() = default;
   std::string cluster_id;
   NodeId node;
   Incarnation incarnation;
@@ -58,6 +59,7 @@ class TransportHost {
 
 // Counts since the start; readable from any thread. A frame that is refused closes its connection.
 struct TransportStatistics {
+  TransportStatistics() = default;
   std::uint64_t messages_sent = 0;
   std::uint64_t messages_received = 0;
   std::uint64_t bytes_sent = 0;

@@ -24,6 +24,10 @@ namespace kommander {
 
 // Counters since the store was opened, readable from any thread at any time.
 struct WalStatistics {
+  WalStatistics() = default;
+  WalStatistics(std::uint64_t sync_count, std::uint64_t byte_count, std::uint64_t batch_count,
+                std::uint64_t unit_count)
+      : syncs(sync_count), bytes_written(byte_count), batches(batch_count), units(unit_count) {}
   std::uint64_t syncs = 0;          // of data that a caller waited for
   std::uint64_t bytes_written = 0;  // handed to the operating system
   std::uint64_t batches = 0;        // calls of Write

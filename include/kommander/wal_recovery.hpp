@@ -10,6 +10,7 @@ namespace kommander {
 
 // Who a store belongs to. Drawn once, synced before the node sends its first message.
 struct StoreIdentity {
+  StoreIdentity() = default;
   std::string cluster_id;
   NodeId node;
   Incarnation incarnation;
@@ -19,6 +20,8 @@ struct StoreIdentity {
 
 // A run of entries of one term: from `first` up to the next run's first, or the last index.
 struct TermRun {
+  TermRun() = default;
+  TermRun(LogIndex first_index, Term run_term) : first(first_index), term(run_term) {}
   LogIndex first;
   Term term;
   friend bool operator==(const TermRun&, const TermRun&) = default;
@@ -26,6 +29,7 @@ struct TermRun {
 
 // What a partition looks like after a restart. Everything in it has been written and synced anew.
 struct RecoveredPartition {
+  RecoveredPartition() = default;
   BoundaryRecord boundary;
   HardState hard_state;
   LogIndex last_index;         // == boundary.index when there is no entry

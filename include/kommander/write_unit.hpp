@@ -23,6 +23,8 @@ class UnitId : public StrongId<struct UnitIdTag> {
 
 // The two facts that a node must never forget (thesis 3.4), always written together.
 struct HardState {
+  HardState() = default;
+  HardState(Term current_term, NodeId voted_for) : term(current_term), vote(voted_for) {}
   Term term;
   NodeId vote;  // none: not voted in `term`
   friend bool operator==(const HardState&, const HardState&) = default;
@@ -31,6 +33,7 @@ struct HardState {
 // The library's own state exactly at the last removed index. Recovery starts from it and folds the
 // log forward. Written at creation (index 0) and with every removal of a prefix.
 struct BoundaryRecord {
+  BoundaryRecord() = default;
   LogIndex index;
   Term term;
   Configuration configuration;
@@ -42,6 +45,7 @@ struct BoundaryRecord {
 // Applied as one atomic step, in the order of the members. A store that reports the unit as written
 // has synced all of it.
 struct WriteUnit {
+  WriteUnit() = default;
   PartitionId partition;
   UnitId unit;
   std::optional<BoundaryRecord> boundary;  // replaces the record; entries up to its index may go

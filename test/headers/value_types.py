@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+# Writes the C++ file that asserts of every class of the public headers that it is no aggregate: of
+# an aggregate, users would come to depend on the number and order of its members, and g++ 12
+# destroys its braced temporaries twice in a co_await.
+#   value_types.py OUTPUT include/HEADER...
+# Relies on the formatting that tools/check demands: a class of the namespace begins in column 0,
+# one inside of another class in column 2. Class templates and what is in `detail` are left out.
+import re
+import sys
+
+_DETAIL = re.compile(r'^namespace (?:kommander::)?detail \{$.*?^\}  // namespace', re.M | re.S)
+_CLASS = re.compile(r'^(template [^;{]*?\n)?(  )?(?:struct|class) (\w+)(?: final)?(?: :[^;{]*)? \{',
+                    re.M)
+
+
+def classes(text):
+    """Names as C++ knows them in namespace kommander: `Name`, or `Outer::Name`."""
+    outer = ''
+    for is_template, is_nested, name in _CLASS.findall(_DETAIL.sub('', text)):
+        if not is_nested:
+            outer = name
+        if not is_template:
+            yield f'{outer}::{name}' if is_nested else name
+
+
+def main():
+    output, *headers = sys.argv[1:]
+    lines = ['// Generated: no public class is an aggregate.', '#include <type_traits>', '']
+    names = []
+    for header in headers:
+        with open(header) as stream:
+            names += classes(stream.read())
+        lines.append(f"#include <{header.split('include/', 1)[1]}>")
+    if 'WriteUnit' not in names or 'Clock::Timer' not in names:
+        sys.exit('value_types.py does not find the classes any more')
+    lines += [f'static_assert(!std::is_aggregate_v<kommander::{name}>);' for name in names]
+    with open(output, 'w') as stream:
+        stream.write('\n'.join(lines) + '\n')
+
+
+if __name__ == '__main__':
+    main()
