@@ -2,6 +2,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "catch.hpp"
+#include "support/pinned_cluster.hpp"
 #include "support/test_cluster.hpp"
 #include "support/world.hpp"
 
@@ -225,28 +226,16 @@ TEST_CASE("more proposals than the queue holds are refused at once, the others g
 }
 
 TEST_CASE("without a quorum a write ends at its deadline, its outcome unknown") {
-  World world(World::Kind::kFourThreads);
-  // An election timeout that a cut leader outlives: the deadline comes first.
-  TestCluster cluster(world.executor(), 3, [](RaftConfiguration& configuration) {
-    configuration.ElectionTimeout(std::chrono::seconds(3));
-  });
-  cluster.CreateAll();
-  cluster.JoinAll();
-  const std::uint32_t leader = cluster.WaitForLeader(1);
-  cluster.Write(1, "before");
-  cluster.Isolate(leader);
+  PinnedCluster pinned;
+  pinned.cluster.Isolate(PinnedCluster::kLeader);
   Answer<ReplicateResult> write;
-  cluster.raft(leader).ReplicateLogs(1, "Text", "cut", ReplicateOptions().Timeout(milliseconds(50)),
-                                     write.Token());
-  const error_code error = write.Wait();
-  INFO(error.message());
-  // Had the leader lost its lead in between, the write would have had no effect.
-  if (error != RaftErrc::NodeIsNotLeader) {
-    CHECK(error == RaftErrc::ProposalTimeout);
-    CHECK(IsOutcomeUnknown(error));
-  }
-  cluster.StopAll();
-  world.Finish();
+  pinned.leader().ReplicateLogs(1, "Text", "cut", ReplicateOptions().Timeout(milliseconds(50)),
+                                write.Token());
+  CHECK(write.Wait() == RaftErrc::ProposalTimeout);
+  CHECK(IsOutcomeUnknown(write.error()));
+  CHECK_FALSE(IsRetryable(write.error()));
+  CHECK(write.count() == 1);
+  pinned.Finish();
 }
 
 TEST_CASE("an invalid configuration throws all of its problems") {

@@ -3,6 +3,7 @@
 
 #include "catch.hpp"
 #include "support/faulty_wal.hpp"
+#include "support/pinned_cluster.hpp"
 #include "support/test_cluster.hpp"
 #include "support/world.hpp"
 
@@ -48,17 +49,44 @@ std::size_t CountProblems(const std::vector<Event>& events, RaftErrc error) {
       }));
 }
 
+// A write that is in the log of the partition's leader, and on no disk of it: the disk is held.
+struct HeldWrite {
+  std::uint32_t leader = 0;
+  Answer<ReplicateResult> answer;
+};
+HeldWrite HoldWrite(Three& three, PartitionId partition) {
+  HeldWrite held;
+  const bool appended = Eventually([&] {
+    held.leader = three.cluster.WaitForLeader(partition);
+    RaftManager& raft = three.cluster.raft(held.leader);
+    FaultyWal& disk = *three.disks[held.leader - 1];
+    const PartitionStatus before = raft.Status(partition);
+    disk.Hold();
+    held.answer = three.Write(held.leader, partition, "held");
+    PartitionStatus after;
+    REQUIRE(Eventually([&] {
+      after = raft.Status(partition);
+      return held.answer.HasCome() || after.last > before.last;
+    }));
+    // In one term a ready leader's log grows by what its callers propose and by nothing else.
+    if (before.ready && after.term == before.term && after.role == Role::kLeader) return true;
+    disk.Release();
+    return false;
+  });
+  REQUIRE(appended);
+  return held;
+}
+
 TEST_CASE("a leader whose disk fails leads nothing any more, and the others go on") {
   Three three;
   auto& cluster = three.cluster;
   cluster.Write(1, "before");
   cluster.Write(2, "before");
-  const std::uint32_t failed = cluster.WaitForLeader(1);
+  HeldWrite write = HoldWrite(three, 1);
+  const std::uint32_t failed = write.leader;
   three.disks[failed - 1]->Fail();
-  Answer<ReplicateResult> write = three.Write(failed, 1, "lost or not");
-  const error_code error = write.Wait();
-  INFO(error.message());
-  CHECK((error == RaftErrc::OutcomeUnknown || error == RaftErrc::NodeIsNotLeader));
+  three.disks[failed - 1]->Release();
+  CHECK(write.answer.Wait() == RaftErrc::OutcomeUnknown);
   // One event of the node, whatever number of partitions it concerns.
   cluster.journal(failed).WaitFor("the node's problem", [](const std::vector<Event>& events) {
     return CountProblems(events, RaftErrc::StorageFailed) > 0;
@@ -78,35 +106,75 @@ TEST_CASE("a leader whose disk fails leads nothing any more, and the others go o
     CHECK(CountProblems(cluster.journal(id).Events(), RaftErrc::StorageFailed) == 0);
   }
   CHECK(CountProblems(cluster.journal(failed).Events(), RaftErrc::StorageFailed) == 1);
-  // A failed sync is never tried again: at most the write that failed, once.
+  // A failed sync is never tried again: the write that failed, once.
   CHECK(three.disks[failed - 1]->writes_failed() == 1);
   three.Finish();
+  CHECK(write.answer.count() == 1);
+}
+
+TEST_CASE("what waits for a leader whose disk fails is told what became of it") {
+  PinnedCluster pinned;
+  auto& cluster = pinned.cluster;
+  FaultyWal& disk = *pinned.disks[PinnedCluster::kLeader - 1];
+  const LogIndex last = cluster.Write(1, "before").index;
+  REQUIRE(pinned.leader().AmILeaderQuick(1));
+  disk.Hold();
+  std::vector<Answer<ReplicateResult>> appended(3);
+  for (std::size_t i = 0; i < appended.size(); ++i) {
+    pinned.leader().ReplicateLogs(1, "Text", std::to_string(i), appended[i].Token());
+  }
+  REQUIRE(Eventually([&] { return pinned.leader().Status(1).last == last + appended.size(); }));
+  // Cut off, no read can be confirmed.
+  cluster.Isolate(PinnedCluster::kLeader);
+  Answer<ReadBarrierResult> read;
+  pinned.leader().ReadBarrier(1, read.Token());
+  disk.Fail();
+  disk.Release();
+  for (const auto& write : appended) CHECK(write.Wait() == RaftErrc::OutcomeUnknown);
+  CHECK(read.Wait() == RaftErrc::StorageFailed);
+  // And so is whoever comes later.
+  Answer<ReplicateResult> later;
+  pinned.leader().ReplicateLogs(1, "Text", "later", later.Token());
+  CHECK(later.Wait() == RaftErrc::StorageFailed);
+  Answer<ReadBarrierResult> later_read;
+  pinned.leader().ReadBarrier(1, later_read.Token());
+  CHECK(later_read.Wait() == RaftErrc::StorageFailed);
+  Answer<> transfer;
+  pinned.leader().TransferLeadership(1, NodeId(1), transfer.Token());
+  CHECK(transfer.Wait() == RaftErrc::StorageFailed);
+  CHECK(pinned.leader().Status(1).last == last + appended.size());
+  pinned.Finish();
+  for (const auto& write : appended) CHECK(write.count() == 1);
+  CHECK(read.count() == 1);
 }
 
 TEST_CASE("a follower whose disk fails acknowledges nothing any more") {
-  Three three;
-  auto& cluster = three.cluster;
+  PinnedCluster pinned;
+  auto& cluster = pinned.cluster;
   cluster.Write(1, "before");
-  const std::uint32_t leader = cluster.WaitForLeader(1);
-  const std::uint32_t failed = leader % 3 + 1;
-  three.disks[failed - 1]->Fail();
-  cluster.Write(1, "two are enough");
-  cluster.journal(failed).WaitFor("the node's problem", [](const std::vector<Event>& events) {
+  cluster.journal(3).WaitForText(1, "before");
+  pinned.disks[2]->Fail();
+  const LogIndex committed = cluster.Write(1, "two are enough").index;
+  cluster.journal(3).WaitFor("the node's problem", [](const std::vector<Event>& events) {
     return CountProblems(events, RaftErrc::StorageFailed) > 0;
   });
-  // Without the third there is no quorum left, for the failed one does not count.
-  const std::uint32_t now = cluster.WaitForLeader(1);
-  REQUIRE(now != failed);
-  const std::uint32_t third = 6 - now - failed;
-  cluster.Isolate(third);
+  CHECK(cluster.raft(3).Status(1).durable < committed);
+  // Without node 1 there is no quorum left, for the failed node does not count.
+  cluster.Isolate(1);
+  const PartitionStatus before = pinned.leader().Status(1);
+  REQUIRE(before.ready);
+  REQUIRE(before.committed == committed);
   Answer<ReplicateResult> write;
-  cluster.raft(now).ReplicateLogs(1, "Text", "one is not",
-                                  ReplicateOptions().Timeout(milliseconds(300)), write.Token());
-  const error_code error = write.Wait();
-  INFO(error.message());
-  CHECK(error);
-  CHECK((IsOutcomeUnknown(error) || IsRetryable(error)));
-  three.Finish();
+  pinned.leader().ReplicateLogs(1, "Text", "one is not",
+                                ReplicateOptions().Timeout(milliseconds(500)), write.Token());
+  CHECK(write.Wait() == RaftErrc::ProposalTimeout);
+  const PartitionStatus after = pinned.leader().Status(1);
+  CHECK(after.term == before.term);
+  CHECK(after.last == committed.Next());
+  CHECK(after.durable == committed.Next());
+  CHECK(after.committed == committed);
+  CHECK(pinned.disks[2]->writes_failed() == 1);
+  pinned.Finish();
 }
 
 TEST_CASE("a failed write fails every partition of its node, those without a write too") {
@@ -154,13 +222,12 @@ TEST_CASE("a full disk refuses proposals until there is room again") {
   cluster.Write(1, "before");
   disk->SetFreeBytes(1);
   const auto write_until = [&](const char* what, const error_code& expected) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (std::chrono::steady_clock::now() < deadline) {
+    const bool has_come = Eventually([&] {
       Answer<ReplicateResult> write;
       cluster.raft(1).ReplicateLogs(1, "Text", what, write.Token());
-      if (write.Wait() == expected) return;
-    }
-    FAIL("never came: " << what);
+      return write.Wait() == expected;
+    });
+    if (!has_come) FAIL("never came: " << what);
   };
   write_until("full", RaftErrc::DiskFull);
   // Reads go on, and so does the node.
@@ -213,21 +280,17 @@ TEST_CASE("Stop and the destructor wait for the write that is running") {
   Three three;
   auto& cluster = three.cluster;
   cluster.Write(1, "before");
-  const std::uint32_t leader = cluster.WaitForLeader(1);
-  three.disks[leader - 1]->Hold();
-  Answer<ReplicateResult> write = three.Write(leader, 1, "held");
+  HeldWrite write = HoldWrite(three, 1);
   Answer<> stop;
-  cluster.raft(leader).Stop(stop.Token());
-  // The callers are answered although the disk hangs; the store is not closed under the write.
-  const error_code error = write.Wait();
-  INFO(error.message());
-  CHECK((IsOutcomeUnknown(error) || error == RaftErrc::NodeStopped ||
-         error == RaftErrc::NodeIsNotLeader));
-  three.disks[leader - 1]->Release();
+  cluster.raft(write.leader).Stop(stop.Token());
+  // The caller is answered although the disk hangs; the store is not closed under the write.
+  CHECK(write.answer.Wait() == RaftErrc::OutcomeUnknown);
+  CHECK_FALSE(stop.HasCome());
+  three.disks[write.leader - 1]->Release();
   stop.Get();
   cluster.Write(1, "after");
   three.Finish();
-  CHECK(write.count() == 1);
+  CHECK(write.answer.count() == 1);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "support/test_cluster.hpp"
 
-#include <chrono>
 #include <utility>
 
 #include <kommander/steady_clock.hpp>
@@ -21,11 +20,13 @@ NodeAddress AddressOf(std::uint32_t id) {
 
 TestNode::TestNode(boost::asio::any_io_executor executor, RaftConfiguration configuration,
                    std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
-                   std::shared_ptr<Journal> journal, std::function<bool()> is_misplaced)
+                   std::shared_ptr<Journal> journal, std::function<bool()> is_misplaced,
+                   RaftDependencies dependencies)
     : journal_(std::move(journal)), misplaced_(std::make_shared<std::atomic<bool>>(false)) {
   auto discovery = std::make_shared<StaticDiscovery>(configuration.initial_members());
   raft_ = std::make_unique<RaftManager>(std::move(executor), std::move(configuration),
-                                        std::move(wal), std::move(transport), std::move(discovery));
+                                        std::move(wal), std::move(transport), std::move(discovery),
+                                        std::move(dependencies));
   // Weakly: a completion that is still to come must not keep a node alive.
   probe_ = [node = std::weak_ptr<RaftNode>(raft_->node()), misplaced = misplaced_,
             outside = std::move(is_misplaced)] {
@@ -89,13 +90,15 @@ RaftConfiguration TestCluster::ConfigurationOf(std::uint32_t id) const {
 
 TestNode& TestCluster::Create(std::uint32_t id) { return Create(ConfigurationOf(id), wal(id)); }
 
-TestNode& TestCluster::Create(RaftConfiguration configuration, std::shared_ptr<Wal> wal) {
+TestNode& TestCluster::Create(RaftConfiguration configuration, std::shared_ptr<Wal> wal,
+                              RaftDependencies dependencies) {
   const std::uint32_t id = configuration.id().value();
   std::function<bool()> outside;
   if (runs_here_) outside = [runs_here = runs_here_] { return !runs_here(); };
   auto node = std::make_unique<TestNode>(executor_, std::move(configuration), std::move(wal),
                                          network_->CreateTransport(MakeSteadyClock()),
-                                         std::make_shared<Journal>(), std::move(outside));
+                                         std::make_shared<Journal>(), std::move(outside),
+                                         std::move(dependencies));
   auto& place = nodes_.at(id - 1);
   if (place) {
     place->Destroy();
@@ -159,29 +162,43 @@ void TestCluster::Stop(std::uint32_t id) {
 }
 
 std::uint32_t TestCluster::WaitForLeader(PartitionId partition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
-    for (std::uint32_t id = 1; id <= nodes_count_; ++id) {
+  std::uint32_t leader = 0;
+  const bool found = Eventually([&] {
+    for (std::uint32_t id = 1; id <= nodes_count_ && leader == 0; ++id) {
       if (!nodes_[id - 1] || !node(id).IsAlive()) continue;
       // Waits until the node knows a leader; who says so of itself, and is ready, is one.
       Answer<bool> is_leader;
       raft(id).AmILeader(partition, is_leader.Token());
-      if (!is_leader.Wait() && is_leader.result()) return id;
+      if (!is_leader.Wait() && is_leader.result()) leader = id;
     }
-  }
-  FAIL("no leader");
-  return 0;
+    return leader != 0;
+  });
+  if (!found) FAIL("no leader");
+  return leader;
+}
+
+void TestCluster::MakeLeader(PartitionId partition, std::uint32_t id) {
+  const bool leads = Eventually([&] {
+    if (raft(id).AmILeaderQuick(partition)) return true;
+    Answer<> transfer;
+    raft(WaitForLeader(partition)).TransferLeadership(partition, NodeId(id), transfer.Token());
+    (void)transfer.Wait();
+    return false;
+  });
+  if (!leads) FAIL("leadership never went to node " << id);
 }
 
 ReplicateResult TestCluster::Write(PartitionId partition, const std::string& text) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
+  ReplicateResult result;
+  const bool written = Eventually([&] {
     Answer<ReplicateResult> write;
     raft(WaitForLeader(partition)).ReplicateLogs(partition, "Text", text, write.Token());
-    if (!write.Wait()) return write.result();
-  }
-  FAIL("a write never succeeded");
-  return {};
+    const error_code error = write.Wait();
+    result = write.result();
+    return !error;
+  });
+  if (!written) FAIL("a write never succeeded");
+  return result;
 }
 
 }  // namespace kommander::test

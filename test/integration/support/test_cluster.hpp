@@ -25,7 +25,8 @@ class TestNode {
  public:
   TestNode(boost::asio::any_io_executor executor, RaftConfiguration configuration,
            std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
-           std::shared_ptr<Journal> journal, std::function<bool()> is_misplaced);
+           std::shared_ptr<Journal> journal, std::function<bool()> is_misplaced,
+           RaftDependencies dependencies = {});
 
   [[nodiscard]] RaftManager& raft() { return *raft_; }
   RaftManager* operator->() { return raft_.get(); }
@@ -64,7 +65,8 @@ class TestCluster {
   [[nodiscard]] std::uint32_t size() const { return nodes_count_; }
   // A new process life of the node, with its log, not yet joined.
   TestNode& Create(std::uint32_t id);
-  TestNode& Create(RaftConfiguration configuration, std::shared_ptr<Wal> wal);
+  TestNode& Create(RaftConfiguration configuration, std::shared_ptr<Wal> wal,
+                   RaftDependencies dependencies = {});
   void CreateAll();
   // Of the latest life.
   [[nodiscard]] TestNode& node(std::uint32_t id) { return *nodes_.at(id - 1); }
@@ -85,6 +87,8 @@ class TestCluster {
   void Stop(std::uint32_t id);
   // A ready leader. Another may come at any time.
   std::uint32_t WaitForLeader(PartitionId partition);
+  // Makes that node the partition's ready leader, by transfers, as often as it takes.
+  void MakeLeader(PartitionId partition, std::uint32_t id);
   // Through whoever leads, as often as it takes; for writes that may be in the log twice.
   ReplicateResult Write(PartitionId partition, const std::string& text);
 
