@@ -15,6 +15,7 @@ START_S = 20
 AGREE_S = 30
 RETRY_PAUSE_S = 0.02
 STUCK_S = 30  # without one acknowledgement
+FAILOVER_S = 20
 PROGRESS_S = 1.0
 
 
@@ -27,6 +28,7 @@ class ClusterRun:
         self.nodes = nodes
         self.problems = []
         self._lines = lines
+        self._restart_at = len(lines) * 3 // 4
         self._acknowledged = set()
         self._next = 0
         self._phase = 'starting'
@@ -34,7 +36,8 @@ class ClusterRun:
         self._write_s = self._read_s = self._catch_up_s = 0.0
         self._no_effect = self._unknown = self._read_back = 0
         self._last_ack_s = self._begin_s
-        self._killed_at_s = self._failover_s = None
+        self._killed = asyncio.Event()
+        self._failover_s = None
         self._hashes_equal = False
         self._down = set()
         self._lost = set()
@@ -111,6 +114,8 @@ class ClusterRun:
             while self._next < len(self._lines):
                 index = self._next
                 self._next += 1
+                if index >= self._restart_at:
+                    await self._killed.wait()  # not before: the fault meets writers at work
                 while not await self._write_once(clients[turn % len(clients)], index):
                     turn += 1
                     await asyncio.sleep(RETRY_PAUSE_S)
@@ -120,7 +125,6 @@ class ClusterRun:
 
     async def _write_once(self, client, index):
         """True when acknowledged. A line is its own key, so writing it again is harmless."""
-        sent_at_s = time.monotonic()
         try:
             status, body = await client.request('PUT', f'/kv/{key_of(index)}', self._lines[index])
         except NotSent:
@@ -130,7 +134,8 @@ class ClusterRun:
             self._unknown += 1
             return False
         if status == 200:
-            self._acknowledge(index, sent_at_s, json.loads(body)['partition'])
+            self._acknowledged.add(index)
+            self._last_ack_s = time.monotonic()
             return True
         outcome = self._outcome(status, body)
         if outcome == 'not_applied':
@@ -147,15 +152,6 @@ class ClusterRun:
             return None
         return json.loads(body).get('outcome')
 
-    def _acknowledge(self, index, sent_at_s, partition):
-        self._acknowledged.add(index)
-        self._last_ack_s = now_s = time.monotonic()
-        if (self._killed_at_s is not None and self._failover_s is None and partition == 1
-                and sent_at_s > self._killed_at_s):
-            # Counted from the kill to the first answer to a write that was sent after it.
-            self._failover_s = now_s - self._killed_at_s
-            self._say(f'partition 1 answers again, {self._failover_s:.2f} s after the kill')
-
     # --- the fault -----------------------------------------------------------------------------
 
     async def _kill_and_restart(self):
@@ -164,13 +160,47 @@ class ClusterRun:
                                    lambda: leader_of(self.nodes, 1))
         node = self.nodes[leader - 1]
         self._down.add(node.number)
-        self._killed_at_s = time.monotonic()
+        killed_at_s = time.monotonic()
         node.kill()
+        self._killed.set()
         self._say(f'node {node.number}, leader of partition 1, got SIGKILL (pid {node.pid})')
-        await self._acknowledged_reach(len(self._lines) * 3 // 4)
+        await self._await_failover(killed_at_s)
+        await self._acknowledged_reach(self._restart_at)
         node.start()
         self._down.discard(node.number)
         self._say(f'node {node.number} restarted (pid {node.pid})')
+
+    async def _await_failover(self, killed_at_s):
+        """From the kill to the first answer to a write to partition 1 that was sent after it."""
+        tries = [asyncio.ensure_future(self._write_to_partition_1(node)) for node in self.nodes
+                 if node.number not in self._down]
+        try:
+            answered, _ = await asyncio.wait(tries, timeout=FAILOVER_S,
+                                             return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in tries:
+                one.cancel()
+            await asyncio.gather(*tries, return_exceptions=True)
+        if not answered:
+            self.problems.append('no failover seen: partition 1 took no write within'
+                                 f' {FAILOVER_S} s of its leader\'s end')
+            return
+        self._failover_s = time.monotonic() - killed_at_s
+        self._say(f'partition 1 answers again, {self._failover_s:.2f} s after the kill')
+
+    @staticmethod
+    async def _write_to_partition_1(node):
+        client = Client(HOST, node.http_port)
+        try:
+            while True:
+                try:
+                    if (await client.request('POST', '/log/1', b'failover'))[0] == 200:
+                        return
+                except (NotSent, NoAnswer):
+                    pass
+                await asyncio.sleep(RETRY_PAUSE_S)
+        finally:
+            client.close()
 
     async def _acknowledged_reach(self, count):
         while len(self._acknowledged) < count:
