@@ -60,6 +60,7 @@ def check_style(report):
     report.step('tidy', ['python3', '-B', 'tools/tidy'])
     report.step('tidy self-test', ['python3', '-B', 'tools/tidy', '--self-test'])
     report.step('tools', ['python3', '-B', 'test/tools/support_test.py'])
+    report.step('demo judgement', ['python3', '-B', 'test/tools/demo_test.py'])
 
 
 def changed_files():
@@ -110,6 +111,15 @@ def check_chaos(report, build):
                           '--leader-kills', '4', '--program', programs[0], '--judge', programs[1]])
 
 
+def check_demo(report, build):
+    """The demo as a newcomer sees it, on the server that was just built."""
+    program = build.program('kommander-kv')
+    if program is None or not os.path.exists(program):
+        report.skip('demo', 'there is no kommander-kv')
+        return
+    report.step('demo', ['python3', '-B', 'tools/support/demo.py', '--program', program])
+
+
 def release(report, arguments):
     build = Build(report, 'release', ['-Dwerror=true'], arguments.jobs)
     if not build.configure():
@@ -123,18 +133,20 @@ def release(report, arguments):
         build.test(time_factor=2)
     check_simulation(report, build, 'release')
     if not arguments.fast:
+        check_demo(report, build)
         check_clang_tidy(report, build, everything=arguments.full)
     if arguments.full:
         check_chaos(report, build)
 
 
 def sanitized(report, arguments, name, sanitizers, everything):
-    """The whole tree under sanitizers, or what the core, the codecs and the simulation need."""
+    """The whole tree under sanitizers, or what most can go wrong in: the core, the codecs and the
+    simulation, whole nodes on real threads, and the examples, whose calls users copy."""
     build = Build(report, name, [f'-Db_sanitize={sanitizers}', *SANITIZER_SETUP], arguments.jobs,
                   SANITIZED)
     if not build.configure():
         return
-    folders = ('test/unit', 'test/scripts', 'test/sim')
+    folders = ('test/unit', 'test/scripts', 'test/sim', 'test/integration', 'examples')
     targets = () if everything else tuple(build.targets_under(*folders))
     if build.build(targets):
         build.test(None if everything else build.tests_under(*folders), time_factor=10)
