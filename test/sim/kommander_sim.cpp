@@ -44,6 +44,7 @@ struct Arguments {
   std::string trace;
   std::string plan_file;
   std::optional<std::vector<Fault>> plan;
+  std::FILE* trace_file = nullptr;  // open before the first worker is
 };
 
 // What one seed came to; crosses the pipe as bytes.
@@ -60,6 +61,7 @@ struct Report {
   WorkloadCounters workload;
   std::uint64_t units_torn = 0;
   std::uint64_t elections = 0;
+  std::uint32_t is_trace_lost = 0;
   std::uint32_t text_bytes = 0;  // follow
 };
 
@@ -118,7 +120,7 @@ std::string FailureText(const Arguments& arguments, const SimulationOptions& opt
 Report RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& text) {
   SimulationOptions options = OptionsOf(arguments, seed);
   std::string trace;
-  if (!arguments.trace.empty()) options.trace = &trace;
+  if (arguments.trace_file != nullptr) options.trace = &trace;
   Report report;
   report.seed = seed;
   Simulation simulation(options);
@@ -138,12 +140,12 @@ Report RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& text
     text += "  virtual time of the end is that of the first violation\n";
   }
   if (options.trace != nullptr) {
-    if (std::FILE* file = std::fopen(arguments.trace.c_str(), "w")) {
-      std::fwrite(trace.data(), 1, trace.size(), file);
-      std::fclose(file);
-    } else {
+    std::fwrite(trace.data(), 1, trace.size(), arguments.trace_file);
+    const bool is_written = std::ferror(arguments.trace_file) == 0;
+    if (std::fclose(arguments.trace_file) != 0 || !is_written) {
       std::fprintf(stderr, "kommander-sim: cannot write %s: %s\n", arguments.trace.c_str(),
                    std::strerror(errno));
+      report.is_trace_lost = 1;
     }
   }
   report.text_bytes = static_cast<std::uint32_t>(text.size());
@@ -197,6 +199,7 @@ struct Totals {
   std::uint64_t violations = 0;
   std::uint64_t stuck = 0;
   std::uint64_t crashed = 0;
+  std::uint64_t traces_lost = 0;
   double virtual_seconds = 0;
   std::uint64_t steps = 0;
   FaultCounts faults{};
@@ -209,6 +212,7 @@ struct Totals {
     ++seeds;
     violations += report.violations;
     stuck += report.is_stuck;
+    traces_lost += report.is_trace_lost;
     virtual_seconds += report.virtual_seconds;
     steps += report.steps;
     for (std::size_t i = 0; i < faults.size(); ++i) faults[i] += report.faults[i];
@@ -383,7 +387,8 @@ int RunAll(const Arguments& arguments) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   const bool is_complete = HasEveryFault(arguments, totals);
   PrintTotals(totals, wall);
-  return totals.violations == 0 && totals.stuck == 0 && is_complete ? 0 : 1;
+  if (totals.violations != 0 || totals.stuck != 0 || !is_complete) return 1;
+  return totals.traces_lost == 0 ? 0 : 2;
 }
 
 bool ReadPlan(Arguments& arguments) {
@@ -427,7 +432,8 @@ int main(int count, char** values) {
       "Runs whole clusters in a deterministic world, one per seed: faults first, with every "
       "invariant checked after every step, then everything is healed and the cluster must recover. "
       "Exit code 0: all seeds are good; 1: a violation, a stuck cluster or faults that are "
-      "missing; 2: bad usage. The plan of a failing seed is cut down to the faults that it needs.",
+      "missing; 2: bad usage, or a trace that cannot be written. The plan of a failing seed is cut "
+      "down to the faults that it needs.",
       "kommander-sim");
   app.add_option("--seeds", seeds, "A..B, inclusive, 64 bits; or one seed")->capture_default_str();
   app.add_option("--virtual-seconds", arguments.virtual_seconds,
@@ -471,6 +477,14 @@ int main(int count, char** values) {
       return 2;
     }
     if (!ReadPlan(arguments)) return 2;
+  }
+  if (!arguments.trace.empty()) {
+    arguments.trace_file = std::fopen(arguments.trace.c_str(), "w");
+    if (arguments.trace_file == nullptr) {
+      std::fprintf(stderr, "kommander-sim: cannot write %s: %s\n", arguments.trace.c_str(),
+                   std::strerror(errno));
+      return 2;
+    }
   }
   return RunAll(arguments);
 }
