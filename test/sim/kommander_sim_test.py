@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# kommander-sim as a program: its exit codes, its last line, 64-bit seeds, and that a seed is a run.
+#   kommander_sim_test.py PROGRAM [unittest arguments]
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = ''
+TIMEOUT_S = 120
+LAST_LINE = re.compile(r'sim: seeds=(\d+) virtual_hours=(\d+\.\d\d) violations=(\d+) stuck=(\d+)'
+                       r' faults=(\d+)')
+SEED_LINE = re.compile(r'^seed (\d+): .* hash ([0-9a-f]{16}), (\d+) acked, (\d+) reads$',
+                       re.MULTILINE)
+SEED_MAX = 2**64 - 1
+
+
+def run(*arguments):
+    return subprocess.run([PROGRAM, *arguments], text=True, check=False, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT_S)
+
+
+class KommanderSim(unittest.TestCase):
+    def simulate(self, seeds, *arguments):
+        """({seed: hash}, the numbers of the last line) of a run that finds nothing."""
+        ended = run('--seeds', seeds, '--verbose', *arguments)
+        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        last = LAST_LINE.fullmatch(ended.stdout.splitlines()[-1])
+        self.assertIsNotNone(last, ended.stdout)
+        self.assertTrue(ended.stdout.endswith('\n'))
+        numbers = [float(number) for number in last.groups()]
+        found = {int(seed): digest for seed, digest, *_ in SEED_LINE.findall(ended.stdout)}
+        self.assertEqual(numbers[0], len(found))
+        self.assertEqual(numbers[2:4], [0, 0])
+        return found, numbers
+
+    def test_seeds_have_64_bits_and_both_ends_are_run(self):
+        found, _ = self.simulate(f'{SEED_MAX - 1}..{SEED_MAX}', '--virtual-seconds', '2')
+        self.assertEqual(set(found), {SEED_MAX - 1, SEED_MAX})
+        found, _ = self.simulate('0..4', '--virtual-seconds', '2', '--jobs', '3')
+        self.assertEqual(set(found), set(range(5)))
+        found, _ = self.simulate(str(SEED_MAX), '--virtual-seconds', '2', '--jobs', '7')
+        self.assertEqual(set(found), {SEED_MAX})
+
+    def test_a_seed_is_a_run(self):
+        first, numbers = self.simulate('7..9', '--virtual-seconds', '20')
+        again, numbers_again = self.simulate('7..9', '--virtual-seconds', '20', '--jobs', '1')
+        self.assertEqual((first, numbers), (again, numbers_again))
+        self.assertEqual(len(set(first.values())), 3)
+        # Three times 20 s with faults, and what it took to recover; in hours.
+        self.assertGreaterEqual(numbers[1], round(3 * 20 / 3600, 2))
+        self.assertGreater(numbers[4], 0)
+        longer, _ = self.simulate('7', '--virtual-seconds', '21')
+        self.assertNotEqual(longer[7], first[7])
+
+    def test_without_faults(self):
+        _, numbers = self.simulate('3', '--virtual-seconds', '5', '--no-faults', '--nodes', '3',
+                                   '--partitions', '2')
+        self.assertEqual(numbers[4], 0)
+
+    def test_traces_are_equal_byte_for_byte(self):
+        with tempfile.TemporaryDirectory() as folder:
+            traces = []
+            for name in ('one', 'two'):
+                path = os.path.join(folder, name)
+                self.simulate('5', '--virtual-seconds', '5', '--trace', path)
+                with open(path, 'rb') as stream:
+                    traces.append(stream.read())
+            self.assertEqual(*traces)
+            self.assertGreater(len(traces[0]), 1000)
+
+    def assert_refused(self, *arguments):
+        ended = run(*arguments)
+        self.assertEqual(ended.returncode, 2, (arguments, ended.stdout, ended.stderr))
+        self.assertTrue(ended.stderr.strip(), arguments)
+        self.assertNotIn('sim: ', ended.stdout)
+
+    def test_bad_usage(self):
+        for seeds in ('', '..', '1..', '..1', '2..1', 'x', '-1', '1..x', '1..2..3', '1.5',
+                      str(SEED_MAX + 1), f'0..{SEED_MAX + 1}', ' 1', '1 '):
+            self.assert_refused('--seeds', seeds)
+        self.assert_refused('--seeds', '1', '--virtual-seconds', '0')
+        self.assert_refused('--seeds', '1', '--virtual-seconds', 'many')
+        self.assert_refused('--seeds', '1', '--nodes', '8')
+        self.assert_refused('--seeds', '1', '--partitions', '0')
+        self.assert_refused('--seeds', '1', '--jobs', '0')
+        self.assert_refused('--frobnicate')
+        self.assert_refused('--seeds', '1..2', '--trace', 'nowhere')
+
+    def test_a_trace_that_cannot_be_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for path in (os.path.join(folder, 'missing', 'trace'), folder):
+                self.assert_refused('--seeds', '1', '--virtual-seconds', '1', '--trace', path)
+        # The disk that fills up under the trace; the seed itself has been run.
+        ended = run('--seeds', '1', '--virtual-seconds', '1', '--trace', '/dev/full')
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn('/dev/full', ended.stderr)
+
+    def test_help(self):
+        ended = run('--help')
+        self.assertEqual(ended.returncode, 0)
+        self.assertIn('--seeds', ended.stdout)
+
+
+if __name__ == '__main__':
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=2)
