@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <future>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -67,7 +69,11 @@ auto BenchNode::OnThread(Function function) {
 void BenchNode::Join() { joined_ = raft_.JoinCluster(asio::use_future); }
 
 void BenchNode::AwaitReady() {
-  joined_.get();
+  try {
+    joined_.get();
+  } catch (const std::exception& problem) {
+    throw std::runtime_error(std::string(problem.what()) + ": " + raft_.JoinDetail());
+  }
   for (std::uint32_t id = 1; id <= partitions_; ++id)
     raft_.WaitForLeader(id, asio::use_future).get();
 }
