@@ -79,6 +79,12 @@ class Node:
             raise DemoError(f'node {self.number} ended by itself (exit {code}):'
                             f' {self.last_words()}')
 
+    def has_ended(self):
+        return self._process.poll() is not None
+
+    def exit_code(self):
+        return self._process.poll()
+
     def last_words(self):
         try:
             with open(self.log_path, errors='replace') as stream:
