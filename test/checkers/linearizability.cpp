@@ -332,7 +332,8 @@ std::vector<KeyReport> CheckRegisters(std::span<const RegisterOperation> history
   return reports;
 }
 
-std::string Explain(const KeyReport& report, std::span<const RegisterOperation> history) {
+std::string Explain(const KeyReport& report, std::span<const RegisterOperation> history,
+                    const ValueText& show) {
   constexpr std::size_t kShown = 12;
   std::string text = "key " + std::to_string(report.key) + ": " +
                      std::string(ToString(report.verdict)) + ", " +
@@ -342,15 +343,15 @@ std::string Explain(const KeyReport& report, std::span<const RegisterOperation> 
   text += "  the longest order found has " + std::to_string(report.order.size()) + ", the last:\n";
   const std::size_t shown = std::min(kShown, report.order.size());
   for (std::size_t i = report.order.size() - shown; i < report.order.size(); ++i) {
-    text += "    " + Describe(history[report.order[i]]) + "\n";
+    text += "    " + Describe(history[report.order[i]], show) + "\n";
   }
   text += "  then the value is " +
-          (report.last == kAbsent ? std::string("nothing") : std::to_string(report.last)) + "\n";
+          (report.last == kAbsent ? std::string("nothing") : show(report.last)) + "\n";
   if (report.verdict != Verdict::kIllegal) return text;
-  text += "  no order goes on to\n    " + Describe(history[report.culprit]) + "\n";
+  text += "  no order goes on to\n    " + Describe(history[report.culprit], show) + "\n";
   if (!report.open.empty()) text += "  also called by then:\n";
   for (std::size_t i = 0; i < std::min(kShown, report.open.size()); ++i) {
-    text += "    " + Describe(history[report.open[i]]) + "\n";
+    text += "    " + Describe(history[report.open[i]], show) + "\n";
   }
   return text;
 }

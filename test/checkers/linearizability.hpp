@@ -50,6 +50,7 @@ struct KeyReport {
 
 // For a person who wants to see why: several lines, the last operations of a long order only.
 [[nodiscard]] std::string Explain(const KeyReport& report,
-                                  std::span<const RegisterOperation> history);
+                                  std::span<const RegisterOperation> history,
+                                  const ValueText& text = NumberText);
 
 }  // namespace kommander::checkers

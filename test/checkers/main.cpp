@@ -22,6 +22,7 @@ enum Exit { kGood = 0, kBad = 1, kMalformed = 2 };
 bool JudgeRegisters(const Records& records, std::uint64_t steps_max, bool is_verbose) {
   std::uint64_t counts[3] = {};
   std::uint64_t steps = 0;
+  const ValueText text = [&](Value value) { return records.values.Text(value); };
   for (const KeyReport& report : CheckRegisters(records.operations, steps_max)) {
     ++counts[static_cast<int>(report.verdict)];
     steps = std::max(steps, report.steps);
@@ -30,7 +31,7 @@ bool JudgeRegisters(const Records& records, std::uint64_t steps_max, bool is_ver
     std::printf("key %s: %s, %zu operations, %" PRIu64 " steps\n",
                 records.keys.Text(report.key).c_str(),
                 std::string(ToString(report.verdict)).c_str(), report.operations, report.steps);
-    if (!is_good) std::printf("%s", Explain(report, records.operations).c_str());
+    if (!is_good) std::printf("%s", Explain(report, records.operations, text).c_str());
   }
   std::printf("registers: operations=%zu keys=%" PRIu64 " linearizable=%" PRIu64 " illegal=%" PRIu64
               " undecided=%" PRIu64 " steps_max=%" PRIu64 "\n",

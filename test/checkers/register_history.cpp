@@ -5,9 +5,11 @@ namespace kommander::checkers {
 
 namespace {
 
-std::string Text(Value value) { return value == kAbsent ? "nothing" : std::to_string(value); }
+std::string Show(Value value, const ValueText& text) {
+  return value == kAbsent ? "nothing" : text(value);
+}
 
-std::string Answer(const RegisterOperation& operation) {
+std::string Answer(const RegisterOperation& operation, const ValueText& show) {
   if (operation.outcome == Outcome::kUnknown) return " unknown";
   if (operation.outcome == Outcome::kFailed) return " failed";
   const bool is_delete = operation.kind == RegisterKind::kDelete;
@@ -16,7 +18,7 @@ std::string Answer(const RegisterOperation& operation) {
     text = *operation.did ? (is_delete ? " found one" : " swapped")
                           : (is_delete ? " found none" : " did not swap");
   }
-  if (operation.seen) text += " saw " + Text(*operation.seen);
+  if (operation.seen) text += " saw " + Show(*operation.seen, show);
   return text.empty() ? " ok" : text;
 }
 
@@ -33,17 +35,19 @@ std::optional<std::string> FindFlaw(const RegisterOperation& operation) {
   return std::nullopt;
 }
 
-std::string Describe(const RegisterOperation& operation) {
+std::string NumberText(Value value) { return std::to_string(value); }
+
+std::string Describe(const RegisterOperation& operation, const ValueText& show) {
   std::string text;
   switch (operation.kind) {
     case RegisterKind::kRead: text = "read"; break;
-    case RegisterKind::kWrite: text = "write(" + Text(operation.value) + ")"; break;
+    case RegisterKind::kWrite: text = "write(" + Show(operation.value, show) + ")"; break;
     case RegisterKind::kDelete: text = "delete"; break;
     case RegisterKind::kCompareAndSwap:
-      text = "cas(" + Text(operation.expect) + " -> " + Text(operation.value) + ")";
+      text = "cas(" + Show(operation.expect, show) + " -> " + Show(operation.value, show) + ")";
       break;
   }
-  text += Answer(operation) + " by client " + std::to_string(operation.client) + " [" +
+  text += Answer(operation, show) + " by client " + std::to_string(operation.client) + " [" +
           std::to_string(operation.call) + ", ";
   return text + (operation.end == kOpenEnd ? "open" : std::to_string(operation.end)) + "]";
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -41,8 +42,13 @@ struct RegisterOperation {
 // nothing); none: it is well formed.
 [[nodiscard]] std::optional<std::string> FindFlaw(const RegisterOperation& operation);
 
-// "cas(3 -> 5) = swapped by client 2 [17, 23]"
-[[nodiscard]] std::string Describe(const RegisterOperation& operation);
+// How a value is shown to a person; kAbsent never is asked for.
+using ValueText = std::function<std::string(Value)>;
+[[nodiscard]] std::string NumberText(Value value);
+
+// "cas(3 -> 5) swapped by client 2 [17, 23]"
+[[nodiscard]] std::string Describe(const RegisterOperation& operation,
+                                   const ValueText& text = NumberText);
 
 // The value after the operation if what it answered fits the value before it; else none. An unknown
 // outcome fits everything.
