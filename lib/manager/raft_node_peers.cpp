@@ -203,7 +203,8 @@ void RaftNode::OnRefused(NodeId peer, error_code reason) {
   Post([peer, reason](RaftNode& self) { self.HearRefusal(peer, reason); });
 }
 
-// A peer will not have this node. Told once; the join ends when it cannot come to anything.
+// A peer will not have this node: the end of the join when it cannot come to anything, else told
+// as a problem, once.
 void RaftNode::HearRefusal(NodeId peer, error_code reason) {
   const bool concerns_identity =
       reason == RaftErrc::IdentityReplaced || reason == RaftErrc::DuplicateNodeId ||
@@ -214,14 +215,15 @@ void RaftNode::HearRefusal(NodeId peer, error_code reason) {
   if ((!concerns_identity && !is_stranger) || life_ != Life::kRunning) return;
   const std::string text =
       "refused by node " + std::to_string(peer.value()) + ": " + reason.message();
-  if (problems_told_.emplace(peer, reason.value()).second) ReportProblem(reason, text);
-  if (!concerns_identity) return;
-  refused_by_.insert(peer);
+  const bool is_news = problems_told_.emplace(peer, reason.value()).second;
+  if (concerns_identity) refused_by_.insert(peer);
   const bool is_final = reason == RaftErrc::IdentityReplaced ||
                         reason == RaftErrc::DuplicateNodeId ||
                         2 * refused_by_.size() >= identity_.system_configuration.voters.size();
-  if (is_final && join_) {
+  if (concerns_identity && is_final && join_) {
     FinishJoin(reason, text);
+  } else if (is_news) {
+    ReportProblem(reason, text);
   }
 }
 
