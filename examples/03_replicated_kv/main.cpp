@@ -4,7 +4,6 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
-#include <regex>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -27,19 +26,27 @@ struct Options {
   std::uint32_t request_timeout_ms = 2000;
 };
 
-// "1=127.0.0.1:7001/127.0.0.1:8001"; an IPv6 address stands in brackets.
+// "127.0.0.1:7001", "node-1:7001" or "[::1]:7001"; port 0 when it is none of these.
+Endpoint ParseEndpoint(std::string_view text) {
+  const std::size_t colon = std::min(text.rfind(':'), text.size());
+  std::string_view host = text.substr(0, colon);
+  text.remove_prefix(std::min(colon + 1, text.size()));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const bool is_host = !host.empty() && host.find('/') == host.npos;
+  return {std::string(host), ParseNumber<std::uint16_t>(is_host ? text : "").value_or(0)};
+}
+
 NodeAddress ParseMember(const std::string& text, Options& options) {
-  static const std::regex kPattern(R"((\d+)=\[?([^/]+?)\]?:(\d+)/\[?([^/]+?)\]?:(\d+))");
-  std::smatch part;
-  std::regex_match(text, part, kPattern);  // without a match all parts are empty
-  const NodeId id(ParseNumber<std::uint32_t>(part.str(1)).value_or(0));
-  const auto raft_port = ParseNumber<std::uint16_t>(part.str(3)).value_or(0);
-  const auto http_port = ParseNumber<std::uint16_t>(part.str(5)).value_or(0);
-  if (!id || raft_port == 0 || http_port == 0) {
+  const std::size_t equals = std::min(text.find('='), text.size() - 1);
+  const std::size_t slash = std::min(text.find('/'), text.size() - 1);
+  const NodeId id(ParseNumber<std::uint32_t>(text.substr(0, equals)).value_or(0));
+  const Endpoint raft = ParseEndpoint(text.substr(equals + 1, slash - equals - 1));
+  const Endpoint http = ParseEndpoint(text.substr(slash + 1));
+  if (!id || raft.port == 0 || http.port == 0) {
     throw CLI::ValidationError("--cluster", "'" + text + "' is not ID=HOST:PORT/HOST:PORT");
   }
-  options.peers[id].http = Endpoint(part.str(4), http_port);
-  return {id, Endpoint(part.str(2), raft_port)};
+  options.peers[id].http = http;
+  return {id, raft};
 }
 
 Options ParseOptions(int argc, char** argv) {

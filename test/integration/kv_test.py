@@ -465,6 +465,8 @@ class KvTest(unittest.TestCase):
         for name, bad in (('--id', '0'), ('--id', 'one'), ('--id', None), ('--cluster', None),
                           ('--cluster', '1=127.0.0.1:1'), ('--cluster', 'x=[::1]:3/h:4'),
                           ('--cluster', '1=h:65536/h:4'), ('--cluster', '1=h:3/h:0'),
+                          ('--cluster', '1=h:3/h:4/h:5'), ('--cluster', '/1=h:3'),
+                          ('--cluster', '1=h:3'),
                           ('--data-dir', None), ('--cluster-id', ''), ('--partitions', 'many'),
                           ('--partitions', '0'), ('--wal', 'paper'), ('--frobnicate', 'x'),
                           ('--election-timeout-ms', '1'), ('--request-timeout-ms', '-5')):
