@@ -56,8 +56,7 @@ bool Core::Impl::Contradicts(const AppendRequest& request) const {
 }
 
 void Core::Impl::RejectAppend(NodeId to, LogIndex previous, Term previous_term) {
-  Log::Position limit = log_.AgreementLimit({previous, previous_term});
-  if (limit.index < committed_) limit = {committed_, log_.TermAt(committed_)};
+  const Log::Position limit = log_.AgreementLimit({previous, previous_term});
   AppendReply reply;
   reply.rejected = previous;
   reply.hint_index = limit.index;

@@ -1,0 +1,42 @@
+// What moves a node's term, vote and patience, and what must not.
+#include "catch.hpp"
+#include "unit/raft/lone_core.hpp"
+
+using namespace kommander;
+using namespace kommander::raft;
+using namespace kommander::raft::test;
+
+TEST_CASE("a granted pre-vote changes nothing at all") {
+  LoneCore node({1, 1});
+  const CoreStatus before = node.core.Status();
+  const Instant deadline = node.core.NextDeadline();
+  const Effects& effects =
+      node.Step(LoneCore::From(2, 2, VoteRequest{LogIndex(2), Term(1), true, false}));
+  REQUIRE(effects.messages.size() == 1);
+  CHECK(std::get<VoteReply>(effects.messages[0].body) == VoteReply{true, true});
+  CHECK_FALSE(effects.write);
+  CHECK(node.core.Status() == before);
+  CHECK(node.core.NextDeadline() == deadline);
+}
+
+TEST_CASE("only the leader makes a node campaign") {
+  LoneCore node({1});
+  node.Step(LoneCore::From(2, 1, Heartbeat{}));
+  node.Step(LoneCore::From(3, 1, TransferRequest{}));
+  CHECK(node.core.Status().role == RoleKind::kFollower);
+  node.Step(LoneCore::From(2, 1, TransferRequest{}));
+  CHECK(node.core.Status().role == RoleKind::kCandidate);
+}
+
+TEST_CASE("a pre-vote is no vote") {
+  LoneCore node;
+  while (node.core.Status().role != RoleKind::kPreCandidate) node.Wait();
+  node.Step(LoneCore::From(2, 1, VoteReply{true, true}));
+  REQUIRE(node.core.Status().role == RoleKind::kCandidate);
+  node.Sync();
+  // The other pre-vote comes late.
+  node.Step(LoneCore::From(3, 1, VoteReply{true, true}));
+  CHECK(node.core.Status().role == RoleKind::kCandidate);
+  node.Step(LoneCore::From(3, 1, VoteReply{false, true}));
+  CHECK(node.core.Status().role == RoleKind::kLeader);
+}

@@ -1,0 +1,42 @@
+// A follower in front of messages that no correct leader sends, and of a disk that fails under it.
+#include "catch.hpp"
+#include "unit/raft/lone_core.hpp"
+
+using namespace kommander;
+using namespace kommander::raft;
+using namespace kommander::raft::test;
+
+TEST_CASE("what is committed is not overwritten, whoever asks for it") {
+  LoneCore node({1, 1, 1}, 2);
+  node.Step(LoneCore::From(2, 2, LoneCore::Append(1, 1, {2, 2})));
+  CHECK(node.core.TermAt(LogIndex(2)) == Term(1));
+  CHECK(node.core.TermAt(LogIndex(3)) == Term(2));
+  REQUIRE(node.effects.write);
+  CHECK(node.effects.write->truncate_from == LogIndex(3));
+  CHECK(node.core.Status().committed == LogIndex(2));
+}
+
+TEST_CASE("entries with a gap, of falling or future terms, or with strange members are ignored") {
+  const auto ignores = [](AppendRequest append) {
+    LoneCore node({1});
+    node.Step(LoneCore::From(2, 3, std::move(append)));
+    return node.core.Status().last == LogIndex(1) && node.effects.messages.empty();
+  };
+  REQUIRE_FALSE(ignores(LoneCore::Append(1, 1, {2, 3})));
+  CHECK(ignores(LoneCore::Append(1, 1, {3, 2})));
+  CHECK(ignores(LoneCore::Append(1, 1, {3, 4})));
+  AppendRequest gap = LoneCore::Append(1, 1, {3, 3});
+  gap.entries.front().index = LogIndex(3);
+  CHECK(ignores(gap));
+  AppendRequest strange = LoneCore::Append(1, 1, {3});
+  strange.entries.front().kind = EntryKind::kConfiguration;
+  CHECK(ignores(strange));
+}
+
+TEST_CASE("a disk that fails in the same step acknowledges nothing, not even what it has") {
+  LoneCore node({1});
+  node.Step(LoneCore::From(2, 1, LoneCore::Append(0, 0, {1})));
+  REQUIRE(node.Sent<AppendReply>().size() == 1);
+  node.Step(LoneCore::From(2, 1, LoneCore::Append(0, 0, {1})), StorageFailure{});
+  CHECK(node.Sent<AppendReply>().empty());
+}
