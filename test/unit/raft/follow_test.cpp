@@ -16,6 +16,15 @@ TEST_CASE("what is committed is not overwritten, whoever asks for it") {
   CHECK(node.core.Status().committed == LogIndex(2));
 }
 
+TEST_CASE("a commit is believed as far as the message vouches for the log") {
+  LoneCore node({1, 1, 1});
+  AppendRequest append = LoneCore::Append(1, 1, {});
+  append.commit = LogIndex(3);
+  node.Step(LoneCore::From(2, 2, append));
+  // Of the entries behind the first one nobody knows yet whether they are the leader's.
+  CHECK(node.core.Status().committed == LogIndex(1));
+}
+
 TEST_CASE("entries with a gap, of falling or future terms, or with strange members are ignored") {
   const auto ignores = [](AppendRequest append) {
     LoneCore node({1});

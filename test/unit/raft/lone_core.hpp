@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <kommander/assert.hpp>
+
 #include "raft/core.hpp"
 
 namespace kommander::raft::test {
@@ -37,9 +39,17 @@ class LoneCore {
     now = std::max(now, core.NextDeadline());
     return Step(Tick{});
   }
-  // Node 1 leads the term after the newest of its log, by the votes of nodes 2 and 3.
+  // Time passes until node 1 asks for pre-votes.
+  void AskForPreVotes() {
+    for (int i = 0; i < 10; ++i) {
+      if (core.Status().role == RoleKind::kPreCandidate) return;
+      Wait();
+    }
+    KOMMANDER_ASSERT(false, "a node without a leader asks for pre-votes");
+  }
+  // Node 1 leads the term after the newest of its log, by the votes of node 2.
   void Lead() {
-    while (core.Status().role != RoleKind::kPreCandidate) Wait();
+    AskForPreVotes();
     const std::uint64_t term = core.Status().term.value() + 1;
     Step(From(2, term, VoteReply{true, true}));
     Sync();
