@@ -5,10 +5,13 @@
 #include "invariants/acknowledged_is_durable.hpp"
 #include "invariants/applied_in_bounds.hpp"
 #include "invariants/committed_agreement.hpp"
+#include "invariants/committed_is_durable.hpp"
 #include "invariants/committed_is_kept.hpp"
 #include "invariants/digest_agreement.hpp"
 #include "invariants/durable_is_synced.hpp"
+#include "invariants/elected_by_quorum.hpp"
 #include "invariants/election_safety.hpp"
+#include "invariants/hint_is_committed.hpp"
 #include "invariants/interface_contracts.hpp"
 #include "invariants/leader_append_only.hpp"
 #include "invariants/leader_completeness.hpp"
@@ -64,6 +67,7 @@ T& Checker::Add(Arguments&&... arguments) {
 Checker::Checker() {
   Add<LogMatching>(facts_);
   Add<ElectionSafety>();
+  Add<ElectedByQuorum>();
   Add<VoteImmutability>();
   Add<LeaderCompleteness>();
   Add<LeaderAppendOnly>();
@@ -71,6 +75,8 @@ Checker::Checker() {
   Add<MonotonicProgress>();
   Add<CommittedAgreement>();
   Add<CommittedIsKept>();
+  Add<CommittedIsDurable>();
+  Add<HintIsCommitted>();
   Add<AcknowledgedIsDurable>();
   places_ = &Add<AcknowledgedIsCommitted>();
   Add<RefusedHasNoEffect>();

@@ -14,6 +14,7 @@ from support.steps import Report, jobs_default, say  # noqa: E402
 
 CLANG_FORMAT_MAJOR = 14  # another version formats differently
 SEEDS, VIRTUAL_SECONDS = '1..100', '120'
+FAULTS_MIN = '50'  # of every kind; the rarest comes to about 90
 CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'test', 'bench', 'examples')
 SANITIZED = {'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
              'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -98,8 +99,8 @@ def check_simulation(report, build, label):
     if program is None or not os.path.exists(program):
         report.skip(name, 'there is no kommander-sim')
         return
-    report.step(name, [program, '--seeds', SEEDS, '--virtual-seconds', VIRTUAL_SECONDS],
-                build.environment)
+    report.step(name, [program, '--seeds', SEEDS, '--virtual-seconds', VIRTUAL_SECONDS,
+                       '--require-faults', FAULTS_MIN], build.environment)
 
 
 def check_chaos(report, build):
