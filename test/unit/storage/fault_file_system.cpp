@@ -12,11 +12,6 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-// RocksDB writes its own diary past the model: it loses nothing that anyone relies on.
-bool IsModelled(const std::string& path) {
-  return std::filesystem::path(path).filename().string().rfind("LOG", 0) != 0;
-}
-
 class WritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   WritableFile(std::shared_ptr<DiskModel> disk, std::string path,
@@ -124,12 +119,10 @@ IOStatus FaultFileSystem::NewWritableFile(const std::string& path,
                                           const rocksdb::FileOptions& options,
                                           std::unique_ptr<rocksdb::FSWritableFile>* file,
                                           IODebugContext* debug) {
-  if (IsModelled(path)) {
-    IOStatus failure = disk_->Begin();
-    if (!failure.ok()) return failure;
-  }
+  IOStatus failure = disk_->Begin();
+  if (!failure.ok()) return failure;
   IOStatus status = FileSystemWrapper::NewWritableFile(path, options, file, debug);
-  if (!status.ok() || !IsModelled(path)) return status;
+  if (!status.ok()) return status;
   disk_->Created(path);
   *file = std::make_unique<WritableFile>(disk_, path, std::move(*file));
   return status;
@@ -153,15 +146,12 @@ IOStatus FaultFileSystem::NewDirectory(const std::string& path, const IOOptions&
 }
 
 IOStatus FaultFileSystem::RenameFile(const std::string& from, const std::string& to,
-                                     const IOOptions& options, IODebugContext* debug) {
-  if (!IsModelled(from)) return FileSystemWrapper::RenameFile(from, to, options, debug);
+                                     const IOOptions&, IODebugContext*) {
   IOStatus status = disk_->Begin();
   return status.ok() ? disk_->Rename(from, to) : status;
 }
 
-IOStatus FaultFileSystem::DeleteFile(const std::string& path, const IOOptions& options,
-                                     IODebugContext* debug) {
-  if (!IsModelled(path)) return FileSystemWrapper::DeleteFile(path, options, debug);
+IOStatus FaultFileSystem::DeleteFile(const std::string& path, const IOOptions&, IODebugContext*) {
   IOStatus status = disk_->Begin();
   return status.ok() ? disk_->Delete(path) : status;
 }

@@ -526,6 +526,17 @@ TEST_CASE("rocksdb store: everything in it is private", "[rocksdb]") {
   }
 }
 
+// Its writer asserts after an error, so a full disk would end the process.
+TEST_CASE("rocksdb store: RocksDB keeps no diary", "[rocksdb]") {
+  TemporaryDirectory directory;
+  std::string detail;
+  REQUIRE(TryOpen(directory.PathOf("wal"), detail) == error_code());
+  REQUIRE(TryOpen(directory.PathOf("wal"), detail) == error_code());
+  for (const auto& entry : fs::directory_iterator(directory.PathOf("wal/db"))) {
+    CHECK(entry.path().filename().string().rfind("LOG", 0) != 0);
+  }
+}
+
 TEST_CASE("rocksdb store: an interrupted creation is taken up again", "[rocksdb]") {
   TemporaryDirectory directory;
   const std::string store = directory.PathOf("wal");
