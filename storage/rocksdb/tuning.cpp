@@ -62,6 +62,10 @@ rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
   db.allow_mmap_reads = false;
   db.allow_mmap_writes = false;
   db.manual_wal_flush = false;
+  // Every change to the set of files gets a manifest of its own, synced before CURRENT names it. Of
+  // one that was appended to, a loss of power may keep any part of the newest record, and RocksDB
+  // takes such an end for damage.
+  db.max_manifest_file_size = 1;
   db.listeners.push_back(std::make_shared<FailStop>(std::move(failed)));
 
   // One writer: none of the machinery for several.
@@ -75,7 +79,6 @@ rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
 
   db.max_background_jobs = std::max(options.background_threads(), 2);
   db.max_open_files = 512;
-  db.max_manifest_file_size = std::uint64_t{16} << 20;
   db.info_log = std::make_shared<SilentLogger>();
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
