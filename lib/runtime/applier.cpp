@@ -8,6 +8,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 
+#include <kommander/detail/crash_point.hpp>
+
 #include "runtime/digest.hpp"
 
 namespace kommander::runtime {
@@ -131,7 +133,9 @@ Applier::Called Applier::CallOnce(const Work& work) {
 bool Applier::PumpBatch(const Batch& batch) {
   for (; entry_position_ < batch.size(); ++entry_position_) {
     const raft::ApplyItem& item = batch[entry_position_];
+    KOMMANDER_CRASH_POINT("apply.before_entry");
     if (item.verdict == raft::Verdict::kDeliver && !DeliverEntry(item.entry)) return false;
+    KOMMANDER_CRASH_POINT("apply.delivered");
     FinishEntry(item.entry);
   }
   return true;
@@ -188,6 +192,7 @@ void Applier::FinishEntry(const Entry& entry) {
 void Applier::ReportApplied() {
   if (reported_ == applied_) return;
   reported_ = applied_;
+  KOMMANDER_CRASH_POINT("apply.before_report");
   if (auto sink = sink_.lock()) sink->OnApplied(applied_);
 }
 

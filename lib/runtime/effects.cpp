@@ -6,6 +6,7 @@
 #include <boost/asio/error.hpp>
 
 #include <kommander/assert.hpp>
+#include <kommander/detail/crash_point.hpp>
 
 #include "runtime/partition_actor.hpp"
 
@@ -15,9 +16,11 @@ namespace asio = boost::asio;
 void PartitionActor::ExecuteEffects() {
   // 1. At once: answers, and messages, a leader's appends among them: its disk works beside theirs.
   for (const raft::Completion& completion : effects_.completions) Complete(completion);
-  for (Message& message : effects_.messages) services_->transport->Send(std::move(message));
+  for (Message& message : effects_.messages) Send(std::move(message));
   // 2. Hard state and entries leave as one unit.
+  KOMMANDER_CRASH_POINT("effects.before_unit");
   if (effects_.write) SubmitUnit(*std::move(effects_.write));
+  KOMMANDER_CRASH_POINT("effects.after_unit");
   // 3. What left memory is read back.
   SubmitFetches();
   // 4. The application gets what is committed and synced here.
@@ -25,8 +28,30 @@ void PartitionActor::ExecuteEffects() {
   // 5. The world may look.
   PublishState();
   waiters_.Expire(services_->clock->Now());
+  KOMMANDER_CRASH_POINT("effects.before_replies");
   waiters_.Flush();
+  KOMMANDER_CRASH_POINT("effects.after_replies");
   if (!stopping_) ArmTimer();
+}
+
+// What a node cannot take back has a crash point on either side.
+void PartitionActor::Send(Message message) {
+  const auto* reply = std::get_if<AppendReply>(&message.body);
+  const bool is_acknowledgement = reply != nullptr && reply->accepted;
+  const auto* vote = std::get_if<VoteReply>(&message.body);
+  const bool is_vote = vote != nullptr && vote->granted && !vote->pre_vote;
+  const auto* request = std::get_if<VoteRequest>(&message.body);
+  const bool is_candidacy = request != nullptr && !request->pre_vote;
+  const bool is_append = std::holds_alternative<AppendRequest>(message.body);
+  if (is_acknowledgement) KOMMANDER_CRASH_POINT("send.before_acknowledgement");
+  if (is_vote) KOMMANDER_CRASH_POINT("send.before_vote");
+  if (is_candidacy) KOMMANDER_CRASH_POINT("send.before_vote_request");
+  if (is_append) KOMMANDER_CRASH_POINT("send.before_append");
+  services_->transport->Send(std::move(message));
+  if (is_acknowledgement) KOMMANDER_CRASH_POINT("send.after_acknowledgement");
+  if (is_vote) KOMMANDER_CRASH_POINT("send.after_vote");
+  if (is_candidacy) KOMMANDER_CRASH_POINT("send.after_vote_request");
+  if (is_append) KOMMANDER_CRASH_POINT("send.after_append");
 }
 
 void PartitionActor::Complete(const raft::Completion& completion) {

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <kommander/detail/crash_point.hpp>
+
 #include "platform/io_threads.hpp"
 #include "runtime/disk_watch.hpp"
 #include "runtime/read_lanes.hpp"
@@ -334,7 +336,9 @@ void FairIoScheduler::Impl::RunBatch(Lock& lock) {
   lock.unlock();
 
   batch_.Merge();
+  KOMMANDER_CRASH_POINT("io.before_write");
   const error_code error = wal_->Write(batch_.units());
+  KOMMANDER_CRASH_POINT("io.after_write");
 
   // The caps are free before anybody is told, so that an answered unit never stands in the way.
   lock.lock();
@@ -346,7 +350,9 @@ void FairIoScheduler::Impl::RunBatch(Lock& lock) {
   }
   PublishQueued();
   lock.unlock();
+  KOMMANDER_CRASH_POINT("io.before_answer");
   batch_.Answer(error);
+  KOMMANDER_CRASH_POINT("io.after_answer");
   disk_.Look(*wal_, bytes);
   lock.lock();
 }

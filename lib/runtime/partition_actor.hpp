@@ -108,6 +108,7 @@ class PartitionActor final : public IoSink,
 
   // Effects, in the one documented order (effects.cpp).
   void ExecuteEffects();
+  void Send(Message message);
   void Complete(const raft::Completion& completion);
   void SubmitUnit(WriteUnit unit);
   void SubmitFetches();

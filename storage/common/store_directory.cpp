@@ -10,6 +10,8 @@
 #include <system_error>
 #include <unistd.h>
 
+#include <kommander/detail/crash_point.hpp>
+
 namespace kommander::storage {
 namespace {
 
@@ -67,6 +69,7 @@ error_code StoreDirectory::MakeSubdirectory(const std::string& name, std::string
   if (::mkdir(path.c_str(), kPrivateDirectory) != 0 && errno != EEXIST) {
     return Unavailable(detail, "cannot create the directory", path);
   }
+  KOMMANDER_CRASH_POINT("store.directory_made");
   if (!SyncDirectory(path_)) return Unavailable(detail, "cannot sync the directory", path_);
   return {};
 }

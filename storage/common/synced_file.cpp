@@ -9,6 +9,8 @@
 #include <system_error>
 #include <unistd.h>
 
+#include <kommander/detail/crash_point.hpp>
+
 #include "codec/wal_record.hpp"
 
 namespace kommander::storage {
@@ -62,10 +64,12 @@ error_code SyncedFile::Create(const std::string& path, std::uint64_t number, std
   std::copy(slot.begin(), slot.end(), bytes.begin());
   std::copy(slot.begin(), slot.end(), bytes.begin() + codec::kSyncedSlotStrideBytes);
   const std::string parent = std::filesystem::path(path).parent_path().string();
+  KOMMANDER_CRASH_POINT("synced.created");
   if (!WriteAt(file_.get(), bytes.data(), bytes.size(), 0) || ::fsync(file_.get()) != 0 ||
       !SyncDirectory(parent.empty() ? "." : parent)) {
     return Unavailable(detail, "cannot write", path);
   }
+  KOMMANDER_CRASH_POINT("synced.creation_synced");
   content_ = Content::kValid;
   number_ = number;
   return {};
@@ -78,6 +82,7 @@ error_code SyncedFile::Refresh(std::uint64_t number, std::string& detail) {
         ::fsync(file_.get()) != 0) {
       return Unavailable(detail, "cannot write", "the file `synced`");
     }
+    KOMMANDER_CRASH_POINT("synced.slot_refreshed");
   }
   number_ = number;
   return {};
@@ -86,7 +91,9 @@ error_code SyncedFile::Refresh(std::uint64_t number, std::string& detail) {
 bool SyncedFile::Store(std::uint64_t number) noexcept {
   const codec::SyncedSlot slot = codec::EncodeSyncedSlot(number);
   const std::size_t offset = (number % 2) * codec::kSyncedSlotStrideBytes;
+  KOMMANDER_CRASH_POINT("synced.before_store");
   if (!WriteAt(file_.get(), slot.data(), slot.size(), offset)) return false;
+  KOMMANDER_CRASH_POINT("synced.after_store");
   number_ = number;
   return true;
 }

@@ -10,6 +10,8 @@
 #include <rocksdb/statistics.h>
 #include <rocksdb/write_batch.h>
 
+#include <kommander/detail/crash_point.hpp>
+
 #include "codec/wal_record.hpp"
 #include "rocksdb/batch_chain.hpp"
 #include "rocksdb/keys.hpp"
@@ -81,8 +83,11 @@ error_code Database::OpenLocked(std::string& detail) {
   Contents contents;
   if (const error_code error = Prepare(contents, detail)) return error;
   if (const error_code error = CheckSynced(contents, detail)) return error;
+  KOMMANDER_CRASH_POINT("wal.looked");
   if (const error_code error = OpenForWriting(contents, detail)) return error;
+  KOMMANDER_CRASH_POINT("wal.opened");
   if (const error_code error = SyncAnew(detail)) return error;
+  KOMMANDER_CRASH_POINT("wal.synced_anew");
   if (synced_.content() == SyncedFile::Content::kValid) return synced_.Refresh(number_, detail);
   return synced_.Create(synced_path, number_, detail);
 }
@@ -230,7 +235,9 @@ error_code Database::Commit(rocksdb::WriteBatch& batch) noexcept {
   if (has_failed()) return RaftErrc::StorageFailed;
   rocksdb::WriteOptions options;
   options.sync = true;
+  KOMMANDER_CRASH_POINT("wal.before_write");
   const rocksdb::Status status = db_->Write(options, &batch);
+  KOMMANDER_CRASH_POINT("wal.after_sync");
   if (!status.ok() || has_failed() || !synced_.Store(number_ + 1)) {
     failed_->store(true);
     return RaftErrc::StorageFailed;

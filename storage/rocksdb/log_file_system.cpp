@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include <kommander/detail/crash_point.hpp>
+
 namespace kommander::storage {
 namespace {
 
@@ -43,7 +45,9 @@ class LogFile final : public rocksdb::FSWritableFile {
       const IOStatus status = Extend(end, options, debug);
       if (!status.ok()) return status;
     }
+    KOMMANDER_CRASH_POINT("log.before_append");
     const IOStatus status = file_->Write(size_, data, options, debug);
+    KOMMANDER_CRASH_POINT("log.after_append");
     if (status.ok()) size_ = end;
     return status;
   }
@@ -67,6 +71,7 @@ class LogFile final : public rocksdb::FSWritableFile {
   IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
     NoteSync();
+    KOMMANDER_CRASH_POINT("log.before_sync");
     return file_->Sync(options, debug);
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
@@ -86,6 +91,7 @@ class LogFile final : public rocksdb::FSWritableFile {
     static constexpr std::array<char, kZeroedBytes> kZeros{};
     const std::uint64_t target = (end + kZeroedBytes - kAlignmentBytes) & ~(kAlignmentBytes - 1);
     const IOStatus status = file_->Write(end, Slice(kZeros.data(), target - end), options, debug);
+    KOMMANDER_CRASH_POINT("log.zeroed");
     if (status.ok()) zeroed_end_ = target;
     return status;
   }
@@ -114,6 +120,7 @@ IOStatus LogFileSystem::NewWritableFile(const std::string& path,
                                         IODebugContext* debug) {
   IOStatus status = rocksdb::FileSystemWrapper::NewWritableFile(path, options, file, debug);
   if (!status.ok() || !IsLog(path)) return status;
+  KOMMANDER_CRASH_POINT("log.created");
   status = (*file)->Close(options.io_options, debug);
   file->reset();
   std::unique_ptr<rocksdb::FSRandomRWFile> random_access;

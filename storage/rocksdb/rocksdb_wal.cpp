@@ -6,6 +6,8 @@
 
 #include <rocksdb/iterator.h>
 
+#include <kommander/detail/crash_point.hpp>
+
 #include "codec/wal_record.hpp"
 #include "common/body_arena.hpp"
 #include "rocksdb/keys.hpp"
@@ -91,6 +93,7 @@ error_code RocksDbWal::Create(const StoreIdentity& identity) {
   database_.Begin(batch_);
   Check(
       batch_.Put(database_.state(), kIdentityKey, AsSlice(codec::EncodeIdentityRecord(identity))));
+  KOMMANDER_CRASH_POINT("wal.before_identity");
   return database_.Commit(batch_);
 }
 
@@ -354,6 +357,7 @@ error_code RocksDbWal::PutMetadata(std::string_view key, const Payload& value) {
   database_.Begin(batch_);
   const codec::RecordBytes record = codec::EncodeMetadataRecord(key, value.bytes());
   Check(batch_.Put(database_.state(), MetadataKey(key), AsSlice(record)));
+  KOMMANDER_CRASH_POINT("wal.before_metadata");
   return Commit();
 }
 

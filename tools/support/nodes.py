@@ -54,10 +54,18 @@ class Node:
         self._process = None
         self._is_asked = False
 
-    def start(self):
+    def start(self, environment=None):
         with open(self.log_path, 'ab') as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=log, preexec_fn=_die_with_parent)
+                                             stderr=log, preexec_fn=_die_with_parent,
+                                             env={**os.environ, **(environment or {})})
+
+    def is_started(self):
+        return self._process is not None
+
+    def exit_code(self):
+        """None while it runs; minus the signal that ended it."""
+        return self._process.poll()
 
     @property
     def pid(self):
