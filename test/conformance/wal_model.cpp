@@ -22,6 +22,8 @@ std::string ReadDifference(Wal& wal, PartitionId id, const ModelPartition& model
   return expected == model.entries.end() ? "" : "too few entries";
 }
 
+}  // namespace
+
 std::string PartitionDifference(Wal& wal, PartitionId id, const ModelPartition& model) {
   RecoveredPartition recovered;
   if (const error_code error = wal.Recover(id, recovered)) return "recovery: " + error.message();
@@ -43,8 +45,6 @@ std::string PartitionDifference(Wal& wal, PartitionId id, const ModelPartition& 
   if (recovered.configuration_entries != configurations) return "the configuration entries";
   return ReadDifference(wal, id, model);
 }
-
-}  // namespace
 
 std::uint64_t ModelPartition::Last() const {
   return entries.empty() ? boundary.index.value() : entries.rbegin()->first;

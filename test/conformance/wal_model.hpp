@@ -21,6 +21,10 @@ struct ModelPartition {
 
 using WalModel = std::map<PartitionId, ModelPartition>;
 
+// Recovers and reads one partition. Empty when it holds exactly what the model does.
+[[nodiscard]] std::string PartitionDifference(Wal& wal, PartitionId id,
+                                              const ModelPartition& model);
+
 // Recovers and reads everything. Empty when the log holds exactly what the model does.
 [[nodiscard]] std::string FirstDifference(Wal& wal, const WalModel& model);
 
