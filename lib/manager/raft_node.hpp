@@ -77,6 +77,8 @@ class RaftNode final : public TransportHost,
                    std::function<void(error_code)> done);
   // Adds a node to the roster through the system partition, whose leader this must be; the same.
   void AddMember(NodeId node, Duration timeout, std::function<void(error_code)> done);
+  // For tests: whether votes and acknowledgements of the peer count on this node.
+  [[nodiscard]] bool Counts(NodeId peer) const noexcept { return peers_.Counts(peer); }
   // For tests: whether the calling code runs on a strand of the library.
   [[nodiscard]] bool RunningOnLibraryStrand() const noexcept;
 

@@ -130,15 +130,18 @@ bool FaultInjector::StrikeMembers(const Fault& fault) {
   }
   // The operator's changes come first: nobody asks for another one meanwhile.
   if (replacement_.IsOpen()) return false;
-  // Every node is a voter, a learner or nothing; at least one votes.
+  // Every node is a voter, a learner or nothing; at least one votes. Nobody makes a voter of a node
+  // whose vote does not count yet: the change could wait for ever for what it needs to begin.
+  if (!replacement_.CanCount(*nodes_[fault.node])) return false;
   Chance chance(fault.draw);
   std::vector<NodeId> voters{nodes_[fault.node]->id()};
   std::vector<NodeId> learners;
   for (const auto& node : nodes_) {
     if (node->id() == voters.front()) continue;
     const std::uint64_t dice = chance.Below(10);
-    if (dice < 6) voters.push_back(node->id());
-    if (dice >= 6 && dice < 8) learners.push_back(node->id());
+    const bool votes = dice < 6 && replacement_.CanCount(*node);
+    if (votes) voters.push_back(node->id());
+    if (!votes && dice < 8) learners.push_back(node->id());
   }
   return Ask(fault.kind,
              workload_.Reconfigure(*leader, fault.partition,

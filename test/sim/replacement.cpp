@@ -83,6 +83,15 @@ bool Replacement::IsKnownToAll(const SimNode& node) const {
   });
 }
 
+// The roster names the node's incarnation, so its votes count: a majority of others is worth
+// nothing when one of them was never seen before the lost node, and the leader with it, had gone.
+bool Replacement::CanCount(const SimNode& node) const {
+  return node.CanVote() && std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& other) {
+           return other.get() != &node && other->IsUp() && other->IsJoined() &&
+                  other->raft()->node()->Counts(node.id());
+         });
+}
+
 // Whatever the other node may yet take for the configuration in force can do without the lost one.
 bool Replacement::KeepsMajorities(const SimNode& other, PartitionId partition, NodeId lost) const {
   if (checker_.facts().Disk(other.id(), partition) == nullptr) return true;
@@ -111,7 +120,7 @@ bool Replacement::CanWipe(std::size_t machine) const {
   bool is_roster_known = false;
   for (const auto& other : nodes_) {
     if (other.get() == &node) continue;
-    if (!other->CanVote()) return false;
+    if (!CanCount(*other)) return false;
     is_roster_known = is_roster_known || (other->IsUp() && other->IsJoined());
     for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
       if (!KeepsMajorities(*other, partition, node.id())) return false;

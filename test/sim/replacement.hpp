@@ -48,6 +48,9 @@ class Replacement {
     return retired_;
   }
 
+  // Whether the node would vote if asked, and its vote count.
+  [[nodiscard]] bool CanCount(const SimNode& node) const;
+
  private:
   struct Open {
     NodeId old_id;
