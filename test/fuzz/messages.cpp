@@ -9,6 +9,7 @@
 #include "target.hpp"
 #include "unit/codec/random_messages.hpp"
 #include "unit/codec/stream.hpp"
+#include "values.hpp"
 
 namespace kommander::fuzz {
 namespace {
@@ -83,7 +84,39 @@ AppendRequest Append(Choices& choices) {
   return append;
 }
 
-MessageBody Body(Choices& choices) {
+void RunValues(ByteSpan input) {
+  Choices choices(input);
+  std::vector<Message> messages;
+  codec::FrameEncoder encoder;
+  while (!choices.AtEnd() && messages.size() < 64) {
+    const PartitionId partition(choices.Number32());
+    const Term term(choices.Number());
+    messages.emplace_back(partition, codec::testing::kRoute.from, codec::testing::kRoute.to, term,
+                          ChooseBody(choices));
+  }
+  for (const Message& message : messages) FUZZ_REQUIRE(encoder.Add(message));
+  encoder.Finish();
+  const std::string stream = codec::testing::Bytes(encoder);
+  FUZZ_REQUIRE(stream.size() == encoder.bytes());
+  const auto received = codec::testing::Receive(stream, 4000);
+  FUZZ_REQUIRE(received.error == FrameError::kNone);
+  FUZZ_REQUIRE(received.messages == messages);
+}
+
+std::vector<std::string> ValuesSeeds() {
+  std::vector<std::string> seeds;
+  for (char kind = 0; kind < 9; ++kind) {
+    std::string seed{'\3', '\2', kind};
+    for (char i = 1; i < 40; ++i) seed += i;
+    seeds.push_back(seed);
+    seeds.push_back(seed + seed);
+  }
+  return seeds;
+}
+
+}  // namespace
+
+MessageBody ChooseBody(Choices& choices) {
   switch (choices.Below(9)) {
     case 0: {
       VoteRequest m;
@@ -132,38 +165,6 @@ MessageBody Body(Choices& choices) {
     default: return TransferRequest();
   }
 }
-
-void RunValues(ByteSpan input) {
-  Choices choices(input);
-  std::vector<Message> messages;
-  codec::FrameEncoder encoder;
-  while (!choices.AtEnd() && messages.size() < 64) {
-    const PartitionId partition(choices.Number32());
-    const Term term(choices.Number());
-    messages.emplace_back(partition, codec::testing::kRoute.from, codec::testing::kRoute.to, term,
-                          Body(choices));
-  }
-  for (const Message& message : messages) FUZZ_REQUIRE(encoder.Add(message));
-  encoder.Finish();
-  const std::string stream = codec::testing::Bytes(encoder);
-  FUZZ_REQUIRE(stream.size() == encoder.bytes());
-  const auto received = codec::testing::Receive(stream, 4000);
-  FUZZ_REQUIRE(received.error == FrameError::kNone);
-  FUZZ_REQUIRE(received.messages == messages);
-}
-
-std::vector<std::string> ValuesSeeds() {
-  std::vector<std::string> seeds;
-  for (char kind = 0; kind < 9; ++kind) {
-    std::string seed{'\3', '\2', kind};
-    for (char i = 1; i < 40; ++i) seed += i;
-    seeds.push_back(seed);
-    seeds.push_back(seed + seed);
-  }
-  return seeds;
-}
-
-}  // namespace
 
 constexpr Target kMessagesTarget{"messages", &RunBytes, &BytesSeeds};
 constexpr Target kMessageValuesTarget{"message_values", &RunValues, &ValuesSeeds};

@@ -11,7 +11,11 @@ std::span<const Target* const> AllTargets() noexcept {
   static constexpr std::array kAll{
       &kConfigurationTarget, &kEntryBodyTarget,     &kFrameHeaderTarget,   &kFrameStreamTarget,
       &kGreetingTarget,      &kMessageValuesTarget, &kMessagesTarget,      &kPinsTarget,
-      &kRaftCoreTarget,      &kRejectTarget,        &kSystemCommandTarget, &kWalRecordTarget};
+      &kRaftCoreTarget,      &kRejectTarget,        &kSystemCommandTarget, &kWalRecordTarget,
+#ifdef KOMMANDER_FUZZ_TCP
+      &kTcpConnectionTarget,
+#endif
+  };
   return kAll;
 }
 

@@ -29,6 +29,7 @@ extern const Target kPinsTarget;
 extern const Target kRaftCoreTarget;
 extern const Target kRejectTarget;
 extern const Target kSystemCommandTarget;
+extern const Target kTcpConnectionTarget;  // when the transport is built
 extern const Target kWalRecordTarget;
 
 [[nodiscard]] std::span<const Target* const> AllTargets() noexcept;

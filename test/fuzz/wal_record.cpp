@@ -27,6 +27,11 @@ void Seal(RecordBytes& record, std::uint32_t place) {
   codec::Store(record.data(), codec::ExtendCrc32c(place, ByteSpan(record).subspan(4)));
 }
 
+// Its lists ascend, as everybody who reads one relies on.
+bool IsSorted(const Configuration& c) {
+  return c == Configuration(c.voters, c.learners, c.outgoing_voters);
+}
+
 bool Same(ByteSpan a, ByteSpan b) { return AsText(a) == AsText(b); }
 
 // --- Bytes -> values -> bytes ---
@@ -58,6 +63,7 @@ void DecodeOfPartition(std::size_t type, const RecordBytes& record) {
   } else {
     const auto boundary = codec::DecodeBoundaryRecord(kPartition, record);
     FUZZ_REQUIRE(!boundary || Same(codec::EncodeBoundaryRecord(kPartition, *boundary), record));
+    FUZZ_REQUIRE(!boundary || IsSorted(boundary->configuration));
   }
 }
 
@@ -65,6 +71,7 @@ void DecodeOfStore(std::size_t type, RecordBytes record, bool seal) {
   if (type == 4) {
     const auto identity = codec::DecodeIdentityRecord(record);
     FUZZ_REQUIRE(!identity || Same(codec::EncodeIdentityRecord(*identity), record));
+    FUZZ_REQUIRE(!identity || IsSorted(identity->system_configuration));
   } else if (type == 5) {
     const auto value = codec::DecodeMetadataRecord(kKey, record);
     FUZZ_REQUIRE(!value || Same(codec::EncodeMetadataRecord(kKey, *value), record));
