@@ -62,6 +62,9 @@ Payload Encode(const cluster::SystemCommand& command) {
   if (const auto* pin = std::get_if<cluster::PinCommand>(&command)) {
     return cluster::EncodePin(pin->node, pin->incarnation);
   }
+  if (const auto* added = std::get_if<cluster::AddMemberCommand>(&command)) {
+    return cluster::EncodeAddMember(added->node);
+  }
   const auto& initialise = std::get<cluster::InitialiseCommand>(command);
   return cluster::EncodeInitialise(initialise.members, initialise.partitions);
 }

@@ -63,6 +63,7 @@ class Host final : public TransportHost {
     }
   }
   void OnPeerDown(NodeId, error_code) override {}
+  void OnRefused(NodeId, error_code) override {}
 
  private:
   NodeId accepted_;
