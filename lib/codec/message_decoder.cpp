@@ -137,6 +137,10 @@ FrameError DecodeMessages(FrameKind kind, ByteSpan payload, Route route, Receive
     return FrameError::kCorrupt;
   }
   if (from != route.from || to != route.to) return FrameError::kForeign;
+  // In memory a small message takes several times what it takes here: many fill small frames only.
+  if (kind == FrameKind::kAppends && payload.size() > kAppendsBytesSoft && count != 1) {
+    return FrameError::kCorrupt;
+  }
   const std::size_t before = messages.size();
   messages.reserve(before + count);
   FrameKind needed = FrameKind::kVotes;

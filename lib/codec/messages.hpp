@@ -24,7 +24,8 @@ inline constexpr std::size_t kEntryHeaderBytes = kEntryOverheadBytes;
 // A shorter body costs less to copy than to carry as a buffer of its own through sendmsg.
 inline constexpr std::size_t kReferencedBodyBytesMin = 2u << 10;
 // A frame with entries takes no more when it has grown to this: the receiver can begin, and a large
-// message has a receive buffer for itself, which its entries can then keep.
+// message has a receive buffer for itself, which its entries can then keep. A larger frame with
+// more than one message is refused.
 inline constexpr std::size_t kAppendsBytesSoft = 64u << 10;
 
 // The kind of frame that a message needs at least.

@@ -285,3 +285,33 @@ TEST_CASE("messages: a lying count allocates nothing") {
   CHECK(lie(kBatchHeaderBytes + kMessageHeaderBytes + 24) <= 1);  // entries
   CHECK(lie(kBatchHeaderBytes + kMessageHeaderBytes + 28) <= 1);  // bytes of the bodies
 }
+
+TEST_CASE(
+    "messages: a large frame of appends holds one message, so that no frame grows in memory") {
+  // What a frame of the greatest size would become is several times as much.
+  const std::string append = OnePayload({Make(AppendOf(0, 0))});
+  const std::string small = OnePayload({Make(TransferRequest())}).substr(kBatchHeaderBytes);
+  std::string payload = append;
+  while (payload.size() + small.size() <= kAppendsBytesSoft) payload += small;
+  const auto decode = [&](std::vector<Message>& messages) {
+    const std::size_t count = 1 + (payload.size() - append.size()) / small.size();
+    Store(reinterpret_cast<std::byte*>(payload.data()) + 8, static_cast<std::uint32_t>(count));
+    return Decode(FrameKind::kAppends, payload, messages);
+  };
+  std::vector<Message> messages;
+  CHECK(decode(messages) == FrameError::kNone);
+  std::vector<Message> none;
+  payload += small;
+  CHECK(decode(none) == FrameError::kCorrupt);
+  while (payload.size() + small.size() <= kAppendsBytesMax) payload += small;
+  CHECK(decode(none) == FrameError::kCorrupt);
+  CHECK(none.capacity() == 0);
+
+  // An encoder makes no such frame, whatever the order.
+  std::vector<Message> mixed(3000, Make(Heartbeat()));
+  mixed.insert(mixed.begin() + 1500, 2, Make(AppendOf(1, 100'000)));
+  mixed.insert(mixed.begin(), 40, Make(AppendOf(1, 3000)));
+  const auto received = Receive(Encode(mixed), 1u << 20);
+  CHECK(received.error == FrameError::kNone);
+  CHECK(received.messages == mixed);
+}
