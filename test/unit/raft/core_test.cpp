@@ -70,3 +70,48 @@ TEST_CASE("a leader that is cut off is replaced and steps down by itself") {
   REQUIRE(cluster.node(old_leader.value()).completions.at(lost).error == RaftErrc::ProposalDropped);
   REQUIRE(cluster.node(old_leader.value()).delivered.back().body.text() == "kept");
 }
+
+TEST_CASE("a stopped core answers every request and hears nothing else") {
+  TestCluster cluster({.seed = 5, .core = {}}, Voters(3));
+  const NodeId leader = cluster.WaitForLeader();
+  cluster.Step(leader.value(), Stop{});
+  const CoreStatus stopped = cluster.status(leader.value());
+  const std::uint64_t requests[] = {
+      cluster.Propose(leader.value(), "late"), cluster.Request(leader.value(), Read{}),
+      cluster.Request(leader.value(), Transfer{}), cluster.Request(leader.value(), StepDown{}),
+      cluster.Request(leader.value(), Reconfigure{RequestId(), Voters(2)})};
+  for (const std::uint64_t request : requests) {
+    CHECK(cluster.node(leader.value()).completions.at(request).error == RaftErrc::NodeStopped);
+  }
+  const NodeId other(leader.value() % 3 + 1);
+  SnapshotStaged snapshot{other, Term(9), BoundaryRecord()};
+  snapshot.boundary.index = LogIndex(100);
+  snapshot.boundary.configuration = Voters(3);
+  for (const Input& input :
+       {Input(Receive{Message(PartitionId(0), other, leader, Term(9), Heartbeat())}),
+        Input(StorageFailure{}), Input(snapshot), Input(Compact{snapshot.boundary}),
+        Input(Fetched{1, LogIndex(1), {}}), Input(Applied{LogIndex(1)}), Input(Stop{})}) {
+    cluster.Step(leader.value(), input);
+  }
+  CHECK(cluster.status(leader.value()) == stopped);
+  CHECK(cluster.core(leader.value()).NextDeadline() == kNever);
+}
+
+TEST_CASE("a change of members that a snapshot overtakes ends as unknown") {
+  TestCluster cluster({.seed = 5, .core = {}, .check = false}, Voters(3));
+  const NodeId leader = cluster.WaitForLeader();
+  cluster.Isolate(leader.value());
+  const auto change = cluster.Request(leader.value(), Reconfigure{RequestId(), Voters(2)});
+  const auto later = cluster.Propose(leader.value(), "behind it");
+  const CoreStatus status = cluster.status(leader.value());
+  SnapshotStaged snapshot{NodeId(leader.value() % 3 + 1), status.term.Next(), BoundaryRecord()};
+  snapshot.boundary.index = status.last;
+  snapshot.boundary.term = status.term.Next();
+  snapshot.boundary.configuration = Voters(3);
+  cluster.Step(leader.value(), snapshot);
+  for (const std::uint64_t request : {change, later}) {
+    CHECK(cluster.node(leader.value()).completions.at(request).error == RaftErrc::OutcomeUnknown);
+  }
+  CHECK(cluster.core(leader.value()).ActiveConfiguration() == Voters(3));
+  CHECK(cluster.status(leader.value()).committed == status.last);
+}
