@@ -12,8 +12,8 @@
 // Tokens. Every asynchronous call takes any completion token; its signature stands beside it.
 //
 // Cancellation. Not yet accepted by the partition: any type ends the call as operation_aborted,
-// without effect. Accepted: `partial` and `terminal` end the wait at once, a write as
-// OutcomeUnknown, anything else as operation_aborted; `total` is ignored.
+// without effect. Accepted: `partial` and `terminal` end the wait at once, a read as
+// operation_aborted, anything else as OutcomeUnknown, since it goes on; `total` is ignored.
 // A wait for a leader ends by any type. JoinCluster: every type,
 // the node then stays as far as it got and Stop must follow. Stop: `total` and the others end the
 // wait, not the stop.

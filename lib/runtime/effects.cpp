@@ -62,12 +62,7 @@ void PartitionActor::Complete(const raft::Completion& completion) {
     return;
   }
   if (completion.error) {
-    const bool is_cancelled_wait =
-        *completion.error == RaftErrc::OutcomeUnknown && waiter->kind != Waiter::Kind::kWrite;
-    waiters_.Fail(completion.request,
-                  is_cancelled_wait ? error_code(asio::error::operation_aborted)
-                                    : error_code(*completion.error),
-                  completion.leader);
+    waiters_.Fail(completion.request, *completion.error, completion.leader);
     return;
   }
   waiter->index = completion.index;
