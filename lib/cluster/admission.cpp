@@ -1,5 +1,7 @@
 #include "cluster/admission.hpp"
 
+#include "mutants/mutants.hpp"
+
 namespace kommander::cluster {
 namespace {
 
@@ -33,7 +35,7 @@ error_code JudgeHello(const AdmissionFacts& facts, const Hello& hello, NodeId di
   if (!facts.knows_roster && hello.bootstrap_digest != facts.bootstrap_digest) {
     return RaftErrc::BootstrapMismatch;
   }
-  if (pinned && pinned != hello.incarnation) {
+  if (!KOMMANDER_MUTANT(replaced_disk_heard) && pinned && pinned != hello.incarnation) {
     return is_live ? RaftErrc::DuplicateNodeId : RaftErrc::IdentityReplaced;
   }
   if (MeansAnother(facts, hello)) return RaftErrc::UnexpectedPeer;

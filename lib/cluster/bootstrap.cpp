@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "codec/little_endian.hpp"
+#include "mutants/mutants.hpp"
 
 namespace kommander::cluster {
 
@@ -28,7 +29,8 @@ BootstrapGate::BootstrapGate(NodeId self, Incarnation own, Configuration initial
     : self_(self), own_(own), initial_(std::move(initial)) {
   const bool is_member = initial_.IsVoter(self_);
   if (is_member) in_favour_.push_back(self_);
-  is_open_ = !store_is_empty || (is_member && initial_.voters.size() == 1);
+  is_open_ = KOMMANDER_MUTANT(empty_store_votes_at_once) || !store_is_empty ||
+             (is_member && initial_.voters.size() == 1);
 }
 
 void BootstrapGate::OnHello(const Hello& hello) {

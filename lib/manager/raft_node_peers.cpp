@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "manager/raft_node.hpp"
+#include "mutants/mutants.hpp"
 
 namespace kommander {
 namespace asio = boost::asio;
@@ -182,7 +183,7 @@ void RaftNode::OnMessages(NodeId from, std::vector<Message> messages) {
     uncounted_dropped_.fetch_add(messages.size(), std::memory_order_relaxed);
     return;
   }
-  if (!peers_.Counts(from)) {
+  if (!KOMMANDER_MUTANT(unpinned_peer_counts) && !peers_.Counts(from)) {
     const auto dropped = std::erase_if(messages, AddsToQuorum);
     uncounted_dropped_.fetch_add(dropped, std::memory_order_relaxed);
   }

@@ -28,8 +28,9 @@ std::optional<RaftErrc> Core::Impl::RefuseChange(const Reconfigure& input) const
   if (input.deadline <= now_) return RaftErrc::DeadlineExceeded;
   if (!IsValidTarget(input.target)) return RaftErrc::InvalidArgument;
   // Two leaders could otherwise change the members in two ways that do not overlap.
-  if (!IsReady()) return RaftErrc::NodeIsNotReady;
-  if (members_.active_index() > committed_ || members_.active().IsJoint()) {
+  if (!KOMMANDER_MUTANT(change_before_own_term) && !IsReady()) return RaftErrc::NodeIsNotReady;
+  const bool in_change = members_.active_index() > committed_ || members_.active().IsJoint();
+  if (!KOMMANDER_MUTANT(two_changes_at_once) && in_change) {
     return RaftErrc::ChangeInProgress;
   }
   if (RequestCount() >= options_.requests_max) return RaftErrc::ProposalQueueFull;
@@ -60,8 +61,10 @@ void Core::Impl::ConfigurationChanged() {
 
 void Core::Impl::OnConfigurationsCommitted() {
   const Leader& leader = *AsLeader();
-  if (!IsReady() || members_.active_index() > committed_) return;
+  const bool early = KOMMANDER_MUTANT(joint_left_before_commit) && members_.active().IsJoint();
+  if (!IsReady() || (!early && members_.active_index() > committed_)) return;
   if (members_.active().IsJoint()) {
+    if (KOMMANDER_MUTANT(joint_left_by_its_beginner_only) && changes_.empty()) return;
     if (!leader.transfer) AppendConfiguration(LeaveJoint(members_.active()));
     return;
   }
@@ -71,7 +74,7 @@ void Core::Impl::OnConfigurationsCommitted() {
 // The change that removes this leader is committed: it tells the others, names the best of them and
 // goes.
 void Core::Impl::RetireWhenRemoved() {
-  if (members_.active().IsVoter(options_.self)) return;
+  if (KOMMANDER_MUTANT(removed_leader_stays) || IsActiveVoter()) return;
   Leader& leader = *AsLeader();
   SendHeartbeats(leader);
   if (const NodeId successor = MostAdvancedVoter(leader)) Send(successor, TransferRequest{});

@@ -35,6 +35,7 @@ HardState RecoveredHardState(const RecoveredPartition& recovered) {
       recovered.terms.empty() ? recovered.boundary.term : recovered.terms.back().term;
   // The log alone may prove a newer term, in which nobody has been voted for.
   if (last_term > recovered.hard_state.term) return {last_term, NodeId()};
+  if (KOMMANDER_MUTANT(vote_forgotten_at_restart)) return {recovered.hard_state.term, NodeId()};
   return recovered.hard_state;
 }
 
@@ -60,6 +61,7 @@ Core::Impl::Impl(CoreOptions options, RecoveredPartition&& recovered, LogIndex a
   const LogIndex boundary = recovered.boundary.index;
   committed_ = std::max(
       boundary, std::min(std::max(recovered.commit_hint, applied_from), recovered.last_index));
+  if (KOMMANDER_MUTANT(recovered_log_is_committed)) committed_ = recovered.last_index;
   hinted_ = recovered.commit_hint;
   start_floor_ = std::max(boundary, applied_from);
   handed_off_ = applied_ = boundary;
@@ -168,11 +170,14 @@ void Core::Impl::IssueWrite() {
   unit.boundary = std::exchange(new_boundary_, std::nullopt);
   unit.drop_log = std::exchange(drop_log_, false);
   unit.truncate_from = std::exchange(truncate_from_, std::nullopt);
+  if (KOMMANDER_MUTANT(truncation_unwritten)) unit.truncate_from.reset();
   CollectEntries(unit);
   if (committed_ > hinted_) unit.commit_hint = hinted_ = std::min(committed_, last);
   unit.unit = units_.Issue(last, now_);
   if (std::exchange(hard_state_dirty_, false)) {
-    unit.hard_state = HardState{term_, vote_};
+    const bool half = KOMMANDER_MUTANT(vote_in_a_second_unit) && unit.unit.value() % 2 == 1;
+    unit.hard_state = HardState{term_, half ? NodeId() : vote_};
+    if (half) hard_state_dirty_ = true;
     hard_state_unit_ = unit.unit;
   }
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "mutants/mutants.hpp"
 #include "raft/core.hpp"
 #include "raft/ledger.hpp"
 #include "raft/log.hpp"
@@ -121,6 +122,9 @@ class Core::Impl {
   void DrawElectionDeadline(Duration extra = {});
   void OnElectionDeadline();
   [[nodiscard]] bool MayVote() const noexcept;
+  [[nodiscard]] bool IsActiveVoter() const noexcept {
+    return members_.active().IsVoter(options_.self);
+  }
   [[nodiscard]] bool MayCampaign() const noexcept;
   [[nodiscard]] bool HearsLeader() const noexcept;
   [[nodiscard]] NodeId LeaderHint() const noexcept;

@@ -42,7 +42,10 @@ void Core::Impl::Dispatch(Message& message) {
                             (vote != nullptr && vote->pre_vote && vote->granted);
   if (!hypothetical) {
     if (message.term > term_) AdoptTerm(message.term);
-    if (message.term < term_) {
+    const bool heeded =
+        (KOMMANDER_MUTANT(old_vote_counted) && vote != nullptr) ||
+        (KOMMANDER_MUTANT(old_append_taken) && std::holds_alternative<AppendRequest>(message.body));
+    if (message.term < term_ && !heeded) {
       if (auto answer = AnswerToOldTerm(message.body, units_.durable())) {
         Send(message.from, *std::move(answer));
       }
@@ -90,6 +93,7 @@ void Core::Impl::AdoptTerm(Term term) {
 void Core::Impl::BecomeFollower(NodeId leader) {
   Role before = std::exchange(role_, Follower{leader, now_});
   DrawElectionDeadline();
+  if (KOMMANDER_MUTANT(step_down_clears_vote)) vote_ = NodeId();
   if (const auto* led = std::get_if<Leader>(&before)) LeaveLeadership(*led);
 }
 
@@ -136,7 +140,7 @@ bool Core::Impl::MayVote() const noexcept { return enabled_ && !failed_; }
 // may be the only one with a log that the others' votes go to (thesis 4.2.2).
 bool Core::Impl::MayCampaign() const noexcept {
   return MayVote() && !IsStalled() && term_ < kTermMax &&
-         members_.MayLead(options_.self, committed_);
+         (KOMMANDER_MUTANT(learner_campaigns) || members_.MayLead(options_.self, committed_));
 }
 
 // Whether this node has reason to believe that a leader lives.
@@ -175,6 +179,7 @@ void Core::Impl::StartCampaign(bool transfer) {
   role_ = std::move(candidate);
   DrawElectionDeadline();
   AskForVotes(false, transfer);
+  if (KOMMANDER_MUTANT(own_vote_before_sync)) return CountVote(options_.self, true);
   // Its own vote counts once it is synced, like everybody's.
   Defer(options_.self, VoteReply{false, true});
 }
@@ -185,6 +190,7 @@ void Core::Impl::AskForVotes(bool pre_vote, bool transfer) {
   const auto ask = [&](NodeId voter) {
     if (voter == options_.self) return;
     if (pre_vote) return SendAs(term_.Next(), voter, request);
+    if (KOMMANDER_MUTANT(vote_request_before_sync)) return Send(voter, request);
     Defer(voter, request);
   };
   for (const NodeId voter : active.voters) ask(voter);
@@ -197,21 +203,26 @@ void Core::Impl::AskForVotes(bool pre_vote, bool transfer) {
 // be newer than this node's, so who may vote is the candidate's to know.
 void Core::Impl::OnVoteRequest(const Message& message, const VoteRequest& request,
                                bool heard_leader) {
-  const bool covered = log_.IsCoveredBy({request.last_index, request.last_term});
-  const bool sticky = heard_leader && !request.transfer;
+  const bool covered = KOMMANDER_MUTANT(vote_without_log_check) ||
+                       log_.IsCoveredBy({request.last_index, request.last_term});
+  const bool sticky = !KOMMANDER_MUTANT(stickiness_off) && heard_leader && !request.transfer;
   if (request.pre_vote) {
     const bool granted = MayVote() && !IsStalled() && !sticky && covered && message.term > term_;
-    return SendAs(granted ? message.term : term_, message.from, VoteReply{true, granted});
+    const Term own = KOMMANDER_MUTANT(pre_vote_refused_without_term) ? Term() : term_;
+    return SendAs(granted ? message.term : own, message.from, VoteReply{true, granted});
   }
   const auto* follower = std::get_if<Follower>(&role_);
-  const bool undecided = !vote_ && follower != nullptr && !follower->leader;
+  const bool undecided =
+      (KOMMANDER_MUTANT(vote_twice) || !vote_) && follower != nullptr && !follower->leader;
   const bool granted = MayVote() && covered && !sticky && (undecided || vote_ == message.from);
-  if (!granted) return Send(message.from, VoteReply{false, false});
+  const bool votes = !KOMMANDER_MUTANT(learner_refuses_to_vote) || IsActiveVoter();
+  if (!granted || !votes) return Send(message.from, VoteReply{false, false});
   if (vote_ != message.from) {
     vote_ = message.from;
     hard_state_dirty_ = true;
   }
   DrawElectionDeadline();
+  if (KOMMANDER_MUTANT(vote_before_sync)) return Send(message.from, VoteReply{false, true});
   Defer(message.from, VoteReply{false, true});
 }
 
@@ -238,6 +249,7 @@ void Core::Impl::CountVote(NodeId voter, bool granted) {
   if (result == VoteResult::kPending) return;
   if (result == VoteResult::kLost) {
     role_ = Follower{NodeId(), now_};
+    if (KOMMANDER_MUTANT(lost_election_clears_vote)) vote_ = NodeId();
   } else if (candidate.pre_vote) {
     if (MayCampaign()) StartCampaign(false);
   } else {

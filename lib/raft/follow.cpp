@@ -15,13 +15,18 @@ void Core::Impl::OnAppendRequest(const Message& message, AppendRequest& request)
   if (failed_) return;
   const LogIndex previous = request.previous_index;
   // What is committed equals every later leader's log; only beyond it can they differ.
-  if (previous > committed_ && !log_.Matches({previous, request.previous_term})) {
+  const bool matches = KOMMANDER_MUTANT(previous_unchecked)
+                           ? previous <= log_.last()
+                           : log_.Matches({previous, request.previous_term});
+  if (previous > committed_ && !matches) {
     return RejectAppend(message.from, previous, request.previous_term);
   }
   const LogIndex last_sent = previous + request.entries.size();
   AcceptEntries(request);
+  if (KOMMANDER_MUTANT(append_cuts_the_rest)) TruncateLog(last_sent.Next());
   matched_ = std::max({matched_, last_sent, committed_});
-  committed_ = std::max(committed_, std::min(request.commit, last_sent));
+  const LogIndex known = KOMMANDER_MUTANT(commit_beyond_message) ? log_.last() : last_sent;
+  committed_ = std::max(committed_, std::min(request.commit, known));
   ack_owed_ = true;
 }
 
@@ -43,6 +48,7 @@ bool Core::Impl::IsWellFormed(const Message& message, const AppendRequest& reque
 // Whether the request denies what this node knows of every later leader's log, committed entries,
 // or of this term's, entries that it was given in this term. No leader does.
 bool Core::Impl::Contradicts(const AppendRequest& request) const {
+  if (KOMMANDER_MUTANT(committed_entry_rolled_back)) return false;
   const LogIndex known = std::max(committed_, matched_);
   const auto denies = [&](LogIndex index, Term term) {
     return index <= known && index >= log_.boundary().index && log_.TermAt(index) != term;
@@ -68,9 +74,10 @@ void Core::Impl::RejectAppend(NodeId to, LogIndex previous, Term previous_term) 
 // is and is not written again.
 void Core::Impl::AcceptEntries(AppendRequest& request) {
   for (Entry& entry : request.entries) {
-    if (entry.index <= committed_) continue;
+    if (!KOMMANDER_MUTANT(committed_entry_rolled_back) && entry.index <= committed_) continue;
     if (entry.index <= log_.last()) {
-      if (log_.TermAt(entry.index) == entry.term) continue;
+      const bool same = log_.TermAt(entry.index) == entry.term;
+      if (same && !KOMMANDER_MUTANT(matching_entry_truncated)) continue;
       TruncateLog(entry.index);
     }
     if (entry.kind == EntryKind::kConfiguration) {
@@ -105,8 +112,9 @@ void Core::Impl::OnHeartbeat(const Message& message, const Heartbeat& heartbeat)
 void Core::Impl::SendAck() {
   const auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || !follower->leader || failed_) return;
-  if (units_.answered() < hard_state_unit_) return;
-  const LogIndex synced = std::min(matched_, units_.durable());
+  if (!KOMMANDER_MUTANT(ack_before_term_synced) && units_.answered() < hard_state_unit_) return;
+  const LogIndex durable = KOMMANDER_MUTANT(ack_before_sync) ? matched_ : units_.durable();
+  const LogIndex synced = std::min(matched_, durable);
   const bool complete = ack_owed_ && synced == matched_;
   if (!complete && synced <= acked_) return;
   if (complete) ack_owed_ = false;

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 
+#include "mutants/mutants.hpp"
+
 namespace kommander::raft {
 
 bool Progress::MaySend(const Window& window) const noexcept {
   switch (state_) {
     case State::kProbe: return !probing_;
     case State::kReplicate:
+      if (KOMMANDER_MUTANT(window_ignored)) return true;
       return inflight_.size() < window.messages_max && inflight_bytes_ < window.bytes_max;
     case State::kSnapshot: return false;
   }
@@ -47,7 +50,7 @@ void Progress::BecomeProbe(LogIndex next, Moment now) {
 }
 
 bool Progress::Accepted(LogIndex matched, Moment now) {
-  const bool grown = matched > match_;
+  const bool grown = KOMMANDER_MUTANT(match_falls) || matched > match_;
   if (grown) {
     match_ = matched;
     moved_ = now;
@@ -84,8 +87,9 @@ bool Progress::Rejected(LogIndex rejected, LogIndex guess, Moment now) {
   if (rejected <= match_) return false;
   switch (state_) {
     case State::kProbe:
-      if (rejected != next_.Previous()) return false;
-      BecomeProbe(std::min(rejected, guess.Next()), now);
+      if (!KOMMANDER_MUTANT(old_reject_moves_next) && rejected != next_.Previous()) return false;
+      BecomeProbe(KOMMANDER_MUTANT(reject_moves_nothing) ? next_ : std::min(rejected, guess.Next()),
+                  now);
       return true;
     case State::kReplicate:
       if (rejected >= next_) return false;

@@ -15,6 +15,7 @@ void Core::Impl::Complete(RequestId request, std::optional<RaftErrc> error) {
   completion.error = error;
   completion.leader = LeaderHint();
   effects_->completions.push_back(completion);
+  if (KOMMANDER_MUTANT(answered_twice)) effects_->completions.push_back(completion);
 }
 
 void Core::Impl::CompleteWrite(const Waiter& waiter, std::optional<RaftErrc> error) {
@@ -85,7 +86,7 @@ void Core::Impl::WithdrawRequests() {
 void Core::Impl::FreeQuota() {
   const LogIndex safe = SafeIndex();
   while (!quota_.empty() && quota_.front().last <= safe) {
-    quota_bytes_ -= quota_.front().bytes;
+    if (!KOMMANDER_MUTANT(quota_never_freed)) quota_bytes_ -= quota_.front().bytes;
     quota_.pop_front();
   }
 }
@@ -95,9 +96,11 @@ void Core::Impl::FreeQuota() {
 void Core::Impl::CompleteWrites() {
   if (waiters_.size() == 0) return;
   taken_.clear();
-  waiters_.TakeUpTo(SafeIndex(), taken_);
+  waiters_.TakeUpTo(KOMMANDER_MUTANT(acknowledge_on_append) ? log_.last() : SafeIndex(), taken_);
   for (const Waiter& waiter : taken_) {
-    const bool kept = log_.TermAt(waiter.index) == waiter.term;
+    const bool kept =
+        KOMMANDER_MUTANT(replaced_write_succeeds) || log_.TermAt(waiter.index) == waiter.term;
+    if (KOMMANDER_MUTANT(replaced_write_in_silence) && !kept) continue;
     CompleteWrite(waiter, kept ? std::nullopt : std::optional(RaftErrc::ProposalDropped));
   }
 }
@@ -106,6 +109,7 @@ void Core::Impl::ExpireRequests() {
   if (now_ >= waiters_.EarliestDeadline()) {
     taken_.clear();
     waiters_.TakeExpired(now_, taken_);
+    if (KOMMANDER_MUTANT(timeout_in_silence)) taken_.clear();
     for (const Waiter& waiter : taken_) CompleteWrite(waiter, RaftErrc::ProposalTimeout);
   }
   std::erase_if(changes_, [&](const PendingChange& change) {
@@ -164,7 +168,8 @@ void Core::Impl::StartTransfer(const Transfer& input) {
   if (!target || !members_.active().IsVoter(target)) {
     return Complete(input.request, RaftErrc::UnknownNode);
   }
-  const Instant deadline = now_ + options_.election_timeout;
+  Instant deadline = now_ + options_.election_timeout;
+  if (KOMMANDER_MUTANT(transfer_never_ends)) deadline = kNever;
   leader.transfer = LeaderTransfer{target, deadline, false};
   transfer_ = PendingTransfer{input.request, target, deadline};
 }

@@ -12,6 +12,8 @@
 #include <kommander/configuration.hpp>
 #include <kommander/ids.hpp>
 
+#include "mutants/mutants.hpp"
+
 namespace kommander::raft {
 
 enum class Vote : std::uint8_t { kNone, kGranted, kRefused };
@@ -60,7 +62,7 @@ VoteResult ListVote(const std::vector<NodeId>& voters, VoteOf& vote_of) {
 template <class ValueOf>
 std::uint64_t QuorumValue(const Configuration& configuration, ValueOf value_of) {
   const std::uint64_t incoming = detail::ListValue(configuration.voters, value_of);
-  if (!configuration.IsJoint()) return incoming;
+  if (KOMMANDER_MUTANT(joint_commit_by_new_half) || !configuration.IsJoint()) return incoming;
   const std::uint64_t outgoing = detail::ListValue(configuration.outgoing_voters, value_of);
   return incoming < outgoing ? incoming : outgoing;
 }
@@ -68,7 +70,7 @@ std::uint64_t QuorumValue(const Configuration& configuration, ValueOf value_of) 
 template <class VoteOf>
 VoteResult QuorumVote(const Configuration& configuration, VoteOf vote_of) {
   const VoteResult incoming = detail::ListVote(configuration.voters, vote_of);
-  if (!configuration.IsJoint()) return incoming;
+  if (KOMMANDER_MUTANT(joint_election_by_new_half) || !configuration.IsJoint()) return incoming;
   return Both(incoming, detail::ListVote(configuration.outgoing_voters, vote_of));
 }
 

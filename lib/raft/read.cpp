@@ -39,7 +39,7 @@ void Core::Impl::OnReadIndexRequest(const Message& message, const ReadIndexReque
 
 // Answers what is proved; begins one round for all that came since the last one began.
 void Core::Impl::SettleReads(Leader& leader) {
-  if (leader.reads.empty() || !IsReady()) return;
+  if (leader.reads.empty() || (!KOMMANDER_MUTANT(read_before_own_term) && !IsReady())) return;
   const auto confirmed_round = [&] {
     return QuorumValue(members_.active(), [&](NodeId id) {
       if (id == options_.self) return round_;
@@ -56,7 +56,8 @@ void Core::Impl::SettleReads(Leader& leader) {
   std::size_t done = 0;
   for (; done < leader.reads.size(); ++done) {
     const LeaderRead& read = leader.reads[done];
-    if (read.round == 0 || read.round > confirmed) break;
+    const bool proved = read.round <= confirmed + (KOMMANDER_MUTANT(read_by_older_round) ? 1 : 0);
+    if (!KOMMANDER_MUTANT(read_by_belief) && (read.round == 0 || !proved)) break;
     if (read.asker == options_.self) {
       CompleteReads(read.number, read.index);
       continue;
@@ -72,7 +73,7 @@ void Core::Impl::SettleReads(Leader& leader) {
 
 // A heartbeat round has just begun: every read that came before it may rest on it.
 void Core::Impl::AssignReads(Leader& leader) {
-  if (!IsReady()) return;
+  if (!KOMMANDER_MUTANT(read_before_own_term) && !IsReady()) return;
   for (auto read = leader.reads.rbegin(); read != leader.reads.rend() && read->round == 0; ++read) {
     read->round = round_;
     read->index = committed_;

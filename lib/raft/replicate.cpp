@@ -69,12 +69,19 @@ bool Core::Impl::IsReady() const noexcept {
 // 3.6.2). Its own disk counts like any other.
 void Core::Impl::AdvanceCommit() {
   const Leader& leader = *AsLeader();
-  const LogIndex index(QuorumValue(members_.active(), [&](NodeId id) {
-    if (id == options_.self) return units_.durable().value();
+  const Configuration& counted = KOMMANDER_MUTANT(configuration_in_force_at_commit)
+                                     ? members_.At(committed_)
+                                     : members_.active();
+  const LogIndex index(QuorumValue(counted, [&](NodeId id) {
+    const bool own = id == options_.self || (KOMMANDER_MUTANT(removed_leader_counts_itself) &&
+                                             !IsActiveVoter() && id == counted.voters.front());
+    if (KOMMANDER_MUTANT(own_disk_counts_unsynced) && own) return log_.last().value();
+    if (own) return units_.durable().value();
     const Peer* peer = leader.Find(id);
     return peer != nullptr ? peer->progress.match().value() : 0;
   }));
-  if (index > committed_ && log_.TermAt(index) == term_) committed_ = index;
+  const bool own_term = KOMMANDER_MUTANT(older_term_counted) || log_.TermAt(index) == term_;
+  if (index > committed_ && own_term) committed_ = index;
 }
 
 void Core::Impl::SendAppends(Leader& leader) {
@@ -146,14 +153,17 @@ void Core::Impl::SendHeartbeats(Leader& leader) {
 }
 
 void Core::Impl::SendHeartbeat(Peer& peer) {
-  const LogIndex commit = std::min(committed_, peer.progress.match());
+  LogIndex commit = std::min(committed_, peer.progress.match());
+  if (KOMMANDER_MUTANT(heartbeat_commit_beyond_match)) commit = committed_;
+  if (KOMMANDER_MUTANT(heartbeat_without_commit)) commit = LogIndex();
   peer.told_commit = std::max(peer.told_commit, commit);
   Send(peer.id, Heartbeat{commit, round_});
 }
 
 void Core::Impl::OnHeartbeatDue(Leader& leader) {
   leader.heartbeat_due = NextHeartbeat();
-  if (!HasQuorumContact(leader) || OthersOutrunDisk(leader)) return BecomeFollower(NodeId());
+  const bool has_quorum = KOMMANDER_MUTANT(check_quorum_off) || HasQuorumContact(leader);
+  if (!has_quorum || OthersOutrunDisk(leader)) return BecomeFollower(NodeId());
   if (leader.transfer) leader.transfer->asked = false;
   for (Peer& peer : leader.peers) {
     if (now_ - peer.heard >= options_.election_timeout) peer.progress.Silent(Moment());
@@ -173,7 +183,7 @@ bool Core::Impl::HasQuorumContact(const Leader& leader) const {
 
 // A leader whose disk hangs while the others' go on should let one of them lead.
 bool Core::Impl::OthersOutrunDisk(const Leader& leader) const {
-  if (!IsStalled()) return false;
+  if (KOMMANDER_MUTANT(stalled_leader_stays) || !IsStalled()) return false;
   const LogIndex others(QuorumValue(members_.active(), [&](NodeId id) {
     const Peer* peer = leader.Find(id);
     return peer != nullptr ? peer->progress.match().value() : 0;

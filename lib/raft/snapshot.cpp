@@ -31,10 +31,13 @@ void Core::Impl::On(SnapshotStaged& input) {
   if (input.term > term_) AdoptTerm(input.term);
   if (AsLeader() != nullptr) return;
   if (input.term == term_) FollowLeader(input.from);
-  const bool held = log_.Matches({boundary.index, boundary.term});
+  const bool held = KOMMANDER_MUTANT(snapshot_keeps_conflict)
+                        ? boundary.index <= log_.last()
+                        : log_.Matches({boundary.index, boundary.term});
   if (held) {
     committed_ = std::max(committed_, boundary.index);
-  } else if (boundary.index > std::max(committed_, matched_)) {
+  } else if (KOMMANDER_MUTANT(old_snapshot_installed) ||
+             boundary.index > std::max(committed_, matched_)) {
     InstallSnapshot(input);
   }
   // Whatever is committed equals the leader's log.
@@ -49,7 +52,9 @@ void Core::Impl::InstallSnapshot(SnapshotStaged& input) {
   if (!ledger_.Restore(boundary.ledger.bytes())) return;
   units_.Truncate(committed_.Next());
   log_.Reset({boundary.index, boundary.term});
-  members_.Reset(boundary.index, boundary.configuration);
+  if (!KOMMANDER_MUTANT(snapshot_keeps_configurations)) {
+    members_.Reset(boundary.index, boundary.configuration);
+  }
   committed_ = handed_off_ = boundary.index;
   applied_ = start_floor_ = boundary.index;
   written_to_ = boundary.index;
@@ -141,7 +146,7 @@ void Core::Impl::WantFetch(LogIndex first, LogIndex last, std::size_t bytes_max,
 }
 
 void Core::Impl::HandOff() {
-  const LogIndex safe = SafeIndex();
+  const LogIndex safe = KOMMANDER_MUTANT(applied_before_sync) ? committed_ : SafeIndex();
   const std::size_t mark_bytes = options_.apply_bytes_max / 16;
   while (handed_off_ < safe) {
     const LogIndex next = handed_off_.Next();

@@ -5,6 +5,8 @@
 
 #include <kommander/assert.hpp>
 
+#include "mutants/mutants.hpp"
+
 namespace kommander::raft {
 
 std::optional<Instant> Units::OldestIssue() const noexcept {
@@ -20,7 +22,8 @@ UnitId Units::Issue(LogIndex last, Instant now) {
 
 void Units::Truncate(LogIndex from) noexcept {
   const LogIndex limit = from.Previous();
-  durable_ = std::min(durable_, limit);
+  if (!KOMMANDER_MUTANT(durable_kept_on_truncation)) durable_ = std::min(durable_, limit);
+  if (KOMMANDER_MUTANT(unanswered_unit_kept_on_truncation)) return;
   for (std::size_t i = 0; i < unanswered_.size(); ++i) {
     unanswered_[i].last = std::min(unanswered_[i].last, limit);
   }
@@ -33,6 +36,7 @@ bool Units::Answer(UnitId unit) noexcept {
     durable_ = std::max(durable_, unanswered_.front().last);
     unanswered_.pop_front();
     answered_ = answered_.Next();
+    if (KOMMANDER_MUTANT(answer_covers_one_unit)) break;
   }
   return true;
 }

@@ -10,6 +10,7 @@
 
 #include <kommander/detail/crash_point.hpp>
 
+#include "mutants/mutants.hpp"
 #include "runtime/digest.hpp"
 
 namespace kommander::runtime {
@@ -44,6 +45,7 @@ void Applier::Start() {
 
 void Applier::Submit(std::vector<raft::ApplyItem> items) {
   asio::post(strand_, [self = shared_from_this(), items = std::move(items)]() mutable {
+    if (KOMMANDER_MUTANT(batch_applied_twice)) self->Accept(items);
     self->Accept(std::move(items));
     self->Pump();
   });
@@ -147,6 +149,7 @@ bool Applier::DeliverEntry(const Entry& entry) {
     // and delivers nothing of it.
     logs_.clear();
     (void)codec::DecodeEntryBody(entry.body, logs_);
+    if (KOMMANDER_MUTANT(batch_applied_backwards)) std::reverse(logs_.begin(), logs_.end());
     log_position_ = 0;
     entry_decoded_ = true;
   }
@@ -183,7 +186,8 @@ bool Applier::DeliverLog(const RaftLog& log) {
 }
 
 void Applier::FinishEntry(const Entry& entry) {
-  digest_ = ChainDigest(digest_, entry);
+  const bool skipped = KOMMANDER_MUTANT(digest_skips_noops) && entry.kind == EntryKind::kNoop;
+  if (!skipped) digest_ = ChainDigest(digest_, entry);
   applied_ = entry.index;
   view_->PublishApplied(applied_, digest_);
   if (LogIndex::Distance(reported_, applied_) >= kReportEveryEntries) ReportApplied();

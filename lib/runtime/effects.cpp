@@ -8,6 +8,7 @@
 #include <kommander/assert.hpp>
 #include <kommander/detail/crash_point.hpp>
 
+#include "mutants/mutants.hpp"
 #include "runtime/partition_actor.hpp"
 
 namespace kommander::runtime {
@@ -69,7 +70,7 @@ void PartitionActor::Complete(const raft::Completion& completion) {
   waiter->term = completion.term;
   const bool awaits_apply = waiter->kind == Waiter::Kind::kRead ||
                             (waiter->kind == Waiter::Kind::kWrite && waiter->await_apply);
-  if (awaits_apply && completion.index > applied_) {
+  if (!KOMMANDER_MUTANT(answered_before_applied) && awaits_apply && completion.index > applied_) {
     waiters_.AwaitApply(completion.request, completion.index);
   } else if (waiter->kind == Waiter::Kind::kWrite) {
     waiters_.FinishWrite(completion.request, {}, completion.leader);
@@ -83,6 +84,7 @@ void PartitionActor::Complete(const raft::Completion& completion) {
 // Admission was judged before the core accepted anything; a unit that exists has to be stored.
 void PartitionActor::SubmitUnit(WriteUnit unit) {
   if (const error_code error = services_->io->SubmitWrite(std::move(unit), shared_from_this())) {
+    if (KOMMANDER_MUTANT(failed_submit_in_silence)) return;
     (void)mailbox_.PushControl(WrittenEvent{UnitId(), error});
   }
 }

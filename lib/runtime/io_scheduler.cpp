@@ -14,6 +14,7 @@
 
 #include <kommander/detail/crash_point.hpp>
 
+#include "mutants/mutants.hpp"
 #include "platform/io_threads.hpp"
 #include "runtime/disk_watch.hpp"
 #include "runtime/read_lanes.hpp"
@@ -337,7 +338,8 @@ void FairIoScheduler::Impl::RunBatch(Lock& lock) {
 
   batch_.Merge();
   KOMMANDER_CRASH_POINT("io.before_write");
-  const error_code error = wal_->Write(batch_.units());
+  error_code error = wal_->Write(batch_.units());
+  if (KOMMANDER_MUTANT(failed_sync_retried) && error) error = wal_->Write(batch_.units());
   KOMMANDER_CRASH_POINT("io.after_write");
 
   // The caps are free before anybody is told, so that an answered unit never stands in the way.

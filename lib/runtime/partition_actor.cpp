@@ -9,6 +9,8 @@
 
 #include <kommander/assert.hpp>
 
+#include "mutants/mutants.hpp"
+
 namespace kommander::runtime {
 namespace asio = boost::asio;
 namespace {
@@ -105,7 +107,7 @@ std::size_t WeightOf(const Event&) noexcept {
 }
 template <class Operation>
 void Refuse(const Operation& operation, Pushed pushed) {
-  if (!operation) return;
+  if (!operation || KOMMANDER_MUTANT(refusal_in_silence)) return;
   operation->error = pushed == Pushed::kFull ? RaftErrc::ProposalQueueFull : RaftErrc::NodeStopped;
   PostCompletion(operation);
 }
@@ -223,7 +225,7 @@ bool PartitionActor::Accept(Waiter waiter, raft::RequestId& request) {
   request = waiters_.Add(std::move(waiter));
   if (is_cancelled) {
     waiters_.Fail(request, asio::error::operation_aborted, NodeId());
-    return false;
+    return KOMMANDER_MUTANT(cancelled_call_executed);
   }
   if (stopping_) {
     waiters_.Fail(request, RaftErrc::NodeStopped, NodeId());
@@ -342,7 +344,7 @@ void PartitionActor::Take(CancelEvent& event) {
 }
 
 void PartitionActor::Take(WrittenEvent& event) {
-  if (!event.error) {
+  if (KOMMANDER_MUTANT(failed_sync_taken_for_success) || !event.error) {
     inputs_.emplace_back(raft::Persisted{event.unit});
   } else if (FailStorage()) {
     if (auto node = services_->node.lock()) node->OnStoreFailed(partition_, event.error);

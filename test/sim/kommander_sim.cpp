@@ -20,6 +20,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "mutants/mutants.hpp"
 #include "plan_text.hpp"
 #include "shrink.hpp"
 #include "simulation.hpp"
@@ -407,6 +408,25 @@ bool ReadPlan(Arguments& arguments) {
   return false;
 }
 
+#ifdef KOMMANDER_MUTANTS
+void AddMutantOptions(CLI::App& app) {
+  const auto choose = [](const std::string& name) {
+    if (!kommander::mutants::Choose(name))
+      throw CLI::ValidationError("--mutant", "unknown " + name);
+  };
+  app.add_option_function<std::string>("--mutant", choose, "the defect to run with");
+  const auto list = [] {
+    for (const kommander::mutants::Description& known : kommander::mutants::All()) {
+      std::printf("%.*s\t%.*s\t%.*s\n", static_cast<int>(known.name.size()), known.name.data(),
+                  static_cast<int>(known.breaks.size()), known.breaks.data(),
+                  static_cast<int>(known.what.size()), known.what.data());
+    }
+    throw CLI::Success();
+  };
+  app.add_flag_callback("--list-mutants", list, "name, part of the protocol and defect of each");
+}
+#endif
+
 bool ParseSeeds(const std::string& text, Arguments& arguments) {
   const auto number = [](std::string_view digits, std::uint64_t& value) {
     const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -456,6 +476,9 @@ int main(int count, char** values) {
                  "more nodes than --nodes (bridge, replace and impostor 3, ring 4, those of links "
                  "and members 2) are exempt");
   app.add_flag("--no-shrink", arguments.no_shrink, "do not look for the faults that matter");
+#ifdef KOMMANDER_MUTANTS
+  AddMutantOptions(app);
+#endif
   app.add_flag("--verbose", arguments.verbose, "one line per seed");
   try {
     app.parse(count, values);

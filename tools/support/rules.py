@@ -87,11 +87,13 @@ class Tree:
 # may be seen besides the directory itself.
 ARROWS = (
     ('include/', ()),
-    ('lib/raft/', ('include/',)),
+    ('lib/mutants/', ()),
+    ('lib/raft/', ('include/', 'lib/mutants/')),
     ('lib/codec/', ('include/',)),
     ('lib/platform/', ('include/',)),
-    ('lib/runtime/', ('include/', 'lib/raft/', 'lib/codec/', 'lib/platform/')),
-    ('lib/cluster/', ('include/', 'lib/raft/', 'lib/codec/', 'lib/platform/', 'lib/runtime/')),
+    ('lib/runtime/', ('include/', 'lib/mutants/', 'lib/raft/', 'lib/codec/', 'lib/platform/')),
+    ('lib/cluster/', ('include/', 'lib/mutants/', 'lib/raft/', 'lib/codec/', 'lib/platform/',
+                      'lib/runtime/')),
     ('lib/manager/', ('include/', 'lib/', 'transports/', 'storage/')),
     ('transports/*/', ('include/', 'lib/codec/', 'transports/common/')),
     ('storage/*/', ('include/', 'lib/codec/', 'storage/common/')),
@@ -336,6 +338,28 @@ def doc_links(tree):
                     yield file.problem(line, 'doc-link', f'{link}: no such heading')
 
 
+def mutants(tree):
+    """Every hook of a deliberate defect is in lib/ and names one of the list; each of the list has
+    a hook, or its row in the table of docs/testing.md would speak of nothing."""
+    path = 'lib/mutants/list.inc'
+    text = tree.files[path].text if path in tree.files else ''
+    listed = {match.group(1): source.line_of(text, match.start())
+              for match in re.finditer(r'^X\((\w+),', text, re.MULTILINE)}
+    hooked = set()
+    for file in tree.cpp():
+        if file.path.startswith('lib/mutants/'):
+            continue
+        for match in re.finditer(r'\bKOMMANDER_MUTANT\((\w+)\)', file.code):
+            name, line = match.group(1), source.line_of(file.code, match.start())
+            hooked.add(name)
+            if not file.path.startswith('lib/'):
+                yield file.problem(line, 'mutants', 'only lib/ is broken on purpose')
+            if name not in listed:
+                yield file.problem(line, 'mutants', f'{name} is not in {path}')
+    for name in sorted(set(listed) - hooked):
+        yield Problem(path, listed[name], 'mutants', f'nothing in lib/ breaks for {name}')
+
+
 def quoted_sources(tree):
     """A C++ block of the README that follows a path is that file, to the letter: what a newcomer
     copies is what the build compiles."""
@@ -352,4 +376,4 @@ def quoted_sources(tree):
 
 RULES = (arrows, pure_core, banned_names, columns, function_length, file_length, opening_comment,
          header_guard, leftovers, whitespace, coroutine_traps, dead_files, doc_links,
-         quoted_sources)
+         mutants, quoted_sources)

@@ -104,6 +104,14 @@ BAD = {
          ('test/a.cpp', 3)),
     ],
     rules.dead_files: [({'lib/raft/b.cpp': _HEAD, **_BUILD}, ('lib/raft/b.cpp', 1))],
+    rules.mutants: [
+        ({'lib/raft/a.cpp': _HEAD + 'if (KOMMANDER_MUTANT(b)) return;\n',
+          'lib/mutants/list.inc': ''}, ('lib/raft/a.cpp', 2)),
+        ({'lib/raft/a.cpp': _HEAD, 'lib/mutants/list.inc': '// Why.\nX(b, "c", "d")\n'},
+         ('lib/mutants/list.inc', 2)),
+        ({'test/a.cpp': _HEAD + 'if (KOMMANDER_MUTANT(b)) return;\n',
+          'lib/mutants/list.inc': 'X(b, "c", "d")\n'}, ('test/a.cpp', 2)),
+    ],
     rules.quoted_sources: [
         ({'README.md': '# A\n`examples/a.cpp`:\n```cpp\nint b;\n```\n',
           'examples/a.cpp': 'int a;\n'}, ('README.md', 2)),
@@ -117,6 +125,8 @@ BAD = {
 
 # Nothing may be found in these, by any rule.
 GOOD = [
+    {'lib/raft/a.cpp': _HEAD + 'if (KOMMANDER_MUTANT(b)) return;\n',
+     'lib/mutants/list.inc': 'X(b, "c", "d")\n', **_BUILD},
     {'lib/raft/a.cpp': _HEAD + '#include "raft/b.hpp"\n#include <kommander/c.hpp>\n',
      'lib/raft/b.hpp': _HPP, 'include/kommander/c.hpp': _HPP, **_BUILD},
     {'lib/manager/a.cpp': _HEAD + '#include "raft/b.hpp"\n#include "tcp/c.hpp"\n',
