@@ -15,6 +15,7 @@ from support.steps import Report, jobs_default, say  # noqa: E402
 CLANG_FORMAT_MAJOR = 14  # another version formats differently
 SEEDS, VIRTUAL_SECONDS = '1..100', '120'
 FAULTS_MIN = '50'  # of every kind; the rarest comes to about 90
+MUTANTS_EVERY = '3'  # all of them take too long; docs/testing.md says when they were run
 CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'test', 'bench', 'examples')
 SANITIZED = {'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
              'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -154,6 +155,19 @@ def sanitized(report, arguments, name, sanitizers, everything):
         check_simulation(report, build, name)
 
 
+def mutants(report, arguments):
+    """A share of the deliberate defects: the tests still notice them."""
+    build = Build(report, 'mutants', ['-Dwerror=true', '-Dmutants=true'], arguments.jobs)
+    if not build.configure():
+        return
+    folders = ('test/unit/cluster', 'test/unit/raft', 'test/unit/runtime', 'test/scripts',
+               'test/sim', 'test/integration')
+    if build.build(tuple(build.targets_under(*folders))):
+        report.step('mutants', ['python3', '-B', 'test/mutants/run.py', '--build', build.folder,
+                                '--every', MUTANTS_EVERY, '--seeds', '32', '--repeats', '1',
+                                '--jobs', str(arguments.jobs)])
+
+
 def clang(report, arguments):
     compiler = find_tool('clang++', 16, 19, 18, 17)
     if not compiler:
@@ -182,6 +196,7 @@ def main():
         sanitized(report, arguments, 'asan', 'address,undefined', everything=arguments.full)
     if arguments.full:
         sanitized(report, arguments, 'tsan', 'thread', everything=True)
+        mutants(report, arguments)
         clang(report, arguments)
     report.finish()
 
