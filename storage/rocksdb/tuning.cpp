@@ -50,9 +50,11 @@ rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
   db.create_if_missing = false;
 
   // Durability. Point-in-time recovery survives every torn tail; that no acknowledged batch is
-  // missing is checked by its number, and that no whole WAL file is missing by the manifest.
+  // missing, nor a whole WAL file, is checked by the numbers of the batches. The manifest does not
+  // track WAL files as well: RocksDB 7.8 may note one there that it has deleted already, and a new
+  // manifest then asks for it for ever.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  db.track_and_verify_wals_in_manifest = true;
+  db.track_and_verify_wals_in_manifest = false;
   db.avoid_flush_during_recovery = false;  // what recovery reports has been synced anew
   db.avoid_flush_during_shutdown = true;   // all of it is in the WAL
   db.max_bgerror_resume_count = 0;         // after a failed sync, pages may be clean and lost

@@ -78,7 +78,9 @@ error_code TryOpen(const std::string& directory, std::string& detail,
 class CrashedStore {
  public:
   explicit CrashedStore(std::uint64_t count, std::size_t body_bytes = 100) {
-    RocksDbWal wal(SmallOptions(directory_.PathOf("origin")));
+    // Room for all batches: with a flush under way there are two WAL files or one.
+    RocksDbWal wal(
+        SmallOptions(directory_.PathOf("origin")).WriteBufferBytes(std::size_t{8} << 20));
     std::optional<StoreIdentity> identity;
     std::string detail;
     REQUIRE(wal.Open(identity, detail) == error_code());
