@@ -18,6 +18,7 @@ FAULTS_MIN = '50'  # of every kind; the rarest comes to about 90
 MUTANTS_EVERY = '3'  # all of them take too long; docs/testing.md says when they were run
 CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'test', 'bench', 'examples')
 SANITIZED = {'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
+             'LSAN_OPTIONS': f'suppressions={os.getcwd()}/test/lsan.supp',
              'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
              'TSAN_OPTIONS': f'halt_on_error=1:suppressions={os.getcwd()}/test/tsan.supp'}
 SANITIZER_SETUP = ['-Db_lundef=false', '-Dbuildtype=debug', '-Doptimization=1']
