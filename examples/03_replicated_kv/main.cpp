@@ -105,6 +105,7 @@ void Run(const Options& options) {
   // The log and the transport are parts to choose, or to bring.
   std::shared_ptr<Wal> wal = std::make_shared<MemoryWal>();
   if (options.wal == "rocksdb") wal = MakeRocksDbWal(RocksDbWalOptions(options.data_directory));
+  if (options.wal == "memory") std::filesystem::create_directories(options.data_directory);
   const auto transport = std::make_shared<TcpTransport>(MakeSteadyClock());
   RaftManager raft(context.get_executor(), options.raft, wal, transport,
                    std::make_shared<StaticDiscovery>(options.raft.initial_members()));
@@ -123,7 +124,6 @@ void Run(const Options& options) {
   const auto handle = [&service](const Request* request) { return service.Handle(request); };
   auto acceptor = MakeAcceptor(context, options.peers.at(raft.id()).http);
   asio::co_spawn(context, Listen(std::move(acceptor), handle), Rethrow);
-  std::filesystem::create_directories(options.data_directory);
   raft.JoinCluster([&raft](error_code error) {
     if (!error || error == RaftErrc::NodeStopped) return;
     const std::string detail = raft.JoinDetail();
@@ -131,7 +131,11 @@ void Run(const Options& options) {
   });
   signals.async_wait([&](error_code, int) {
     // What was acknowledged is on disk: a stop that takes too long may be cut short at any point.
-    std::signal(SIGALRM, [](int) { _exit(0); });
+    std::signal(SIGALRM, [](int) {
+      constexpr std::string_view kCut = "kommander-kv: the stop took too long and was cut short\n";
+      (void)!::write(STDERR_FILENO, kCut.data(), kCut.size());
+      _exit(0);
+    });
     alarm(4);
     raft.Stop([&context](error_code) { context.stop(); });  // after all that wait were answered
   });

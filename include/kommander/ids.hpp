@@ -73,6 +73,8 @@ class PartitionId {
 };
 
 inline constexpr PartitionId kSystemPartition{0};
+// User partitions have the ids 1..65,535.
+inline constexpr std::uint32_t kPartitionIdMax = 65'535;
 
 }  // namespace kommander
 

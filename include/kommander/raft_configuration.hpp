@@ -103,6 +103,11 @@ class RaftConfiguration {
     queued_messages_max_ = value;
     return *this;
   }
+  // The bytes of them. At least entry_bytes_max.
+  RaftConfiguration& QueuedMessageBytesMax(std::size_t value) {
+    queued_message_bytes_max_ = value;
+    return *this;
+  }
   // One entry, all payloads of a batch together; 1 KiB..15 MiB.
   RaftConfiguration& EntryBytesMax(std::size_t value) {
     entry_bytes_max_ = value;
@@ -152,6 +157,9 @@ class RaftConfiguration {
     return queued_proposal_bytes_max_;
   }
   [[nodiscard]] std::size_t queued_messages_max() const noexcept { return queued_messages_max_; }
+  [[nodiscard]] std::size_t queued_message_bytes_max() const noexcept {
+    return queued_message_bytes_max_;
+  }
   [[nodiscard]] std::size_t entry_bytes_max() const noexcept { return entry_bytes_max_; }
   [[nodiscard]] std::size_t inflight_bytes_max() const noexcept { return inflight_bytes_max_; }
   [[nodiscard]] std::size_t uncommitted_bytes_max() const noexcept {
@@ -179,6 +187,7 @@ class RaftConfiguration {
   std::size_t queued_proposals_max_ = 4096;
   std::size_t queued_proposal_bytes_max_ = 64u << 20;
   std::size_t queued_messages_max_ = 4096;
+  std::size_t queued_message_bytes_max_ = 64u << 20;
   std::size_t entry_bytes_max_ = 8u << 20;
   std::size_t inflight_bytes_max_ = 8u << 20;
   std::size_t uncommitted_bytes_max_ = 64u << 20;

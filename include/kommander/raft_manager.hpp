@@ -120,7 +120,8 @@ class RaftManager {
   using executor_type = boost::asio::any_io_executor;
   using DefaultToken = boost::asio::use_awaitable_t<>;
 
-  // Throws boost::system::system_error(InvalidConfiguration) whose text lists every problem.
+  // `discovery` may be null: the addresses of InitialMembers, for ever. Throws
+  // boost::system::system_error(InvalidConfiguration) whose text lists every problem.
   RaftManager(executor_type executor, RaftConfiguration configuration, std::shared_ptr<Wal> wal,
               std::shared_ptr<Transport> transport, std::shared_ptr<Discovery> discovery);
   // For simulation and tests: replaces time, blocking work and chance.
@@ -133,7 +134,7 @@ class RaftManager {
 
   [[nodiscard]] executor_type get_executor() const noexcept { return executor_; }
 
-  // --- Handlers; register before JoinCluster, once each ---
+  // --- Handlers; register before JoinCluster: later, system_error(AlreadyJoined) is thrown ---
 
   // An entry that was committed before this start, in order, exactly once per process life.
   RaftManager& OnLogRestored(Handler<RaftLog> handler);
@@ -272,10 +273,8 @@ class RaftManager {
   [[nodiscard]] WalStatistics GetWalStatistics() const noexcept;
   [[nodiscard]] TransportStatistics GetTransportStatistics() const noexcept;
 
-  // For tools and tests inside the library.
-  [[nodiscard]] const std::shared_ptr<RaftNode>& node() const noexcept { return node_; }
-
  private:
+  friend struct RaftNodeAccess;
   template <class Token>
   auto Replicate(PartitionId partition, detail::EncodedBody body, ReplicateOptions options,
                  Token&& token) {

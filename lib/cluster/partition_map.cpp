@@ -25,7 +25,8 @@ bool IsWellFormed(const std::vector<PartitionRecord>& partitions) noexcept {
   std::uint32_t previous_id = 0;
   std::uint64_t next_hash = 0;
   for (const PartitionRecord& record : partitions) {
-    if (record.id.value() <= previous_id || !record.generation) return false;
+    if (record.id.value() <= previous_id || record.id.value() > kPartitionIdMax) return false;
+    if (!record.generation) return false;
     if (record.hash_first != next_hash || record.hash_last < record.hash_first) return false;
     if (record.voters.empty() || !record.voters.front()) return false;
     // Strictly ascending: nobody is named twice.

@@ -30,13 +30,13 @@ struct PartitionRecord {
   std::vector<NodeId> voters;  // ascending
 };
 
-// `count` partitions (at most 2^31) with the ids 1..count and generation 1, which share out
-// [0, kHashMax] so that every hash value has one and sizes differ by at most one.
+// `count` partitions (at most kPartitionIdMax) with the ids 1..count and generation 1, which share
+// out [0, kHashMax] so that every hash value has one and sizes differ by at most one.
 [[nodiscard]] std::vector<PartitionRecord> CutEvenly(std::uint32_t count,
                                                      const std::vector<NodeId>& voters);
 
-// What every map owes: ids ascending and not 0, generations not 0, ranges that follow one another
-// from 0 to kHashMax without gap, voters ascending, there, and not 0.
+// What every map owes: ids ascending, not 0 and at most kPartitionIdMax, generations not 0, ranges
+// that follow one another from 0 to kHashMax without gap, voters ascending, there, and not 0.
 [[nodiscard]] bool IsWellFormed(const std::vector<PartitionRecord>& partitions) noexcept;
 
 }  // namespace kommander::cluster

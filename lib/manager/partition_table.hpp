@@ -15,8 +15,6 @@ namespace kommander {
 
 class PartitionTable {
  public:
-  static constexpr std::uint32_t kPartitionsMax = 65536;
-
   PartitionTable() = default;
   PartitionTable(const PartitionTable&) = delete;
   PartitionTable& operator=(const PartitionTable&) = delete;
@@ -26,13 +24,13 @@ class PartitionTable {
 
   // Thread-safe. Null: not hosted here.
   [[nodiscard]] runtime::PartitionActor* Find(PartitionId partition) const noexcept {
-    if (partition.value() >= kPartitionsMax) return nullptr;
+    if (partition.value() > kPartitionIdMax) return nullptr;
     const Chunk* chunk = chunks_[partition.value() / kChunk].load(std::memory_order_acquire);
     if (chunk == nullptr) return nullptr;
     return (*chunk)[partition.value() % kChunk].load(std::memory_order_acquire);
   }
 
-  // From the node's strand; the id is new and below kPartitionsMax.
+  // From the node's strand; the id is new and at most kPartitionIdMax.
   void Add(std::shared_ptr<runtime::PartitionActor> actor) {
     const std::uint32_t id = actor->partition().value();
     std::atomic<Chunk*>& place = chunks_[id / kChunk];
@@ -68,7 +66,7 @@ class PartitionTable {
  private:
   static constexpr std::uint32_t kChunk = 256;
   using Chunk = std::array<std::atomic<runtime::PartitionActor*>, kChunk>;
-  std::array<std::atomic<Chunk*>, kPartitionsMax / kChunk> chunks_{};
+  std::array<std::atomic<Chunk*>, (kPartitionIdMax + 1) / kChunk> chunks_{};
   std::vector<std::shared_ptr<runtime::PartitionActor>> actors_;
 };
 

@@ -21,7 +21,6 @@ using std::chrono::minutes;
 using Problems = std::vector<std::string>;
 
 constexpr std::size_t kClusterIdBytesMax = 128;
-constexpr std::uint32_t kPartitionsMax = 65'535;
 constexpr std::size_t kQueueMax = 1'000'000;
 constexpr std::size_t kEntryBytesMin = std::size_t{1} << 10;
 constexpr std::size_t kEntryBytesMax = std::size_t{15} << 20;
@@ -140,6 +139,8 @@ void CheckSizes(Problems& problems, const RaftConfiguration& configuration) {
   constexpr std::string_view kOneEntry = " (entry_bytes_max): one entry must fit";
   CheckAtLeast(problems, "queued_proposal_bytes_max", configuration.queued_proposal_bytes_max(),
                entry, kOneEntry);
+  CheckAtLeast(problems, "queued_message_bytes_max", configuration.queued_message_bytes_max(),
+               entry, kOneEntry);
   CheckAtLeast(problems, "inflight_bytes_max", configuration.inflight_bytes_max(), entry,
                kOneEntry);
   CheckAtLeast(problems, "uncommitted_bytes_max", configuration.uncommitted_bytes_max(), entry,
@@ -150,12 +151,12 @@ void CheckSizes(Problems& problems, const RaftConfiguration& configuration) {
 // The map of all partitions is one entry of the system partition.
 void CheckPartitions(Problems& problems, const RaftConfiguration& configuration) {
   const std::uint32_t partitions = configuration.initial_partitions();
-  CheckRange(problems, "initial_partitions", partitions, std::uint32_t{1}, kPartitionsMax);
+  CheckRange(problems, "initial_partitions", partitions, std::uint32_t{1}, kPartitionIdMax);
   const std::size_t map_bytes =
       kSystemEntryBytes +
       cluster::InitialiseBytes(configuration.initial_members().size(), partitions);
   const std::size_t entry = configuration.entry_bytes_max();
-  if (partitions <= kPartitionsMax && entry >= kEntryBytesMin && map_bytes > entry) {
+  if (partitions <= kPartitionIdMax && entry >= kEntryBytesMin && map_bytes > entry) {
     Add(problems, "entry_bytes_max", Text(entry),
         "at least " + Text(map_bytes) + ", the partition map for initial_partitions " +
             Text(partitions));

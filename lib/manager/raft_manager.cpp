@@ -13,8 +13,11 @@
 namespace kommander {
 namespace {
 
-RaftConfiguration Checked(RaftConfiguration configuration) {
-  const std::vector<std::string> problems = configuration.Validate();
+RaftConfiguration Checked(RaftConfiguration configuration, const Wal* wal,
+                          const Transport* transport) {
+  std::vector<std::string> problems = configuration.Validate();
+  if (wal == nullptr) problems.emplace_back("wal: is null");
+  if (transport == nullptr) problems.emplace_back("transport: is null");
   if (problems.empty()) return configuration;
   std::string text;
   for (const std::string& problem : problems) text += (text.empty() ? "" : "\n") + problem;
@@ -133,9 +136,9 @@ RaftManager::RaftManager(executor_type executor, RaftConfiguration configuration
                          std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
                          std::shared_ptr<Discovery> discovery, RaftDependencies dependencies)
     : executor_(executor),
-      node_(std::make_shared<RaftNode>(std::move(executor), Checked(std::move(configuration)),
-                                       std::move(wal), std::move(transport), std::move(discovery),
-                                       std::move(dependencies))) {}
+      node_(std::make_shared<RaftNode>(
+          std::move(executor), Checked(std::move(configuration), wal.get(), transport.get()), wal,
+          transport, std::move(discovery), std::move(dependencies))) {}
 
 RaftManager::~RaftManager() { node_->Abandon(); }
 

@@ -5,6 +5,7 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <kommander/steady_clock.hpp>
 
@@ -62,7 +63,14 @@ RaftNode::~RaftNode() = default;
 
 // --- Join ---
 
+runtime::Handlers& RaftNode::handlers() {
+  if (!has_joined_.load()) return services_->handlers;
+  throw boost::system::system_error(RaftErrc::AlreadyJoined,
+                                    "handlers are registered before JoinCluster");
+}
+
 void RaftNode::Join(detail::PlainOperation operation) {
+  has_joined_.store(true);
   Post([operation = std::move(operation)](RaftNode& self) mutable {
     self.BeginJoin(std::move(operation));
   });
@@ -163,6 +171,24 @@ void RaftNode::FinishJoin(error_code error, std::string detail) {
   Answer(std::exchange(join_, nullptr), error);
 }
 
+// What a join that comes to no end waits for, for a person.
+std::string RaftNode::DescribeWait() const {
+  const std::string self = "node " + std::to_string(identity_.node.value());
+  const std::vector<NodeId>& voters = identity_.system_configuration.voters;
+  if (system_.roster().IsKnown()) return self + " knows its cluster and waits for its partitions";
+  if (std::find(voters.begin(), voters.end(), identity_.node) == voters.end()) {
+    return self +
+           " is not among InitialMembers and nobody has added it to the cluster: is its id right?";
+  }
+  std::string reached;
+  for (const NodeId peer : live_) {
+    reached += (reached.empty() ? "" : ", ") + std::to_string(peer.value());
+  }
+  return self + " has reached " + (reached.empty() ? "no other node" : "only " + reached) + " of " +
+         std::to_string(voters.size()) +
+         " initial members: a majority has to run for the first start";
+}
+
 // --- Stop ---
 
 void RaftNode::Stop(detail::PlainOperation operation) {
@@ -254,7 +280,8 @@ void RaftNode::OnTimer() noexcept { Tick(); }
 
 void RaftNode::Tick() {
   if (life_ != Life::kRunning) return;
-  if (services_->clock->Now() >= join_deadline_) FinishJoin(RaftErrc::LeaderTimeout);
+  if (services_->clock->Now() >= join_deadline_)
+    FinishJoin(RaftErrc::LeaderTimeout, DescribeWait());
   UpdateAddresses();
   CreateMissingPartitions();
   ConsiderGate();

@@ -45,8 +45,8 @@ class RaftNode final : public TransportHost,
            std::shared_ptr<Discovery> discovery, RaftDependencies dependencies);
   ~RaftNode() override;
 
-  // Before Join.
-  [[nodiscard]] runtime::Handlers& handlers() noexcept { return services_->handlers; }
+  // Throws boost::system::system_error(AlreadyJoined) after Join.
+  [[nodiscard]] runtime::Handlers& handlers();
 
   // --- Thread-safe ---
   void Join(detail::PlainOperation operation);
@@ -111,6 +111,7 @@ class RaftNode final : public TransportHost,
   void OnStoreOpened(OpenedStore opened);
   void StartPartition(PartitionId partition, RecoveredPartition recovered, bool may_vote);
   void FinishJoin(error_code error, std::string detail = {});
+  [[nodiscard]] std::string DescribeWait() const;
   void ConsiderInitialized();
   void BeginStop(detail::PlainOperation operation);
   void StopPartitions();
@@ -150,6 +151,7 @@ class RaftNode final : public TransportHost,
   std::atomic<std::uint64_t> incarnation_{0};
   std::atomic<std::uint64_t> bootstrap_digest_{0};
   std::atomic<bool> knows_roster_{false};
+  std::atomic<bool> has_joined_{false};
   std::atomic<bool> is_initialized_{false};
   std::atomic<bool> is_stopping_{false};
   std::atomic<std::uint64_t> uncounted_dropped_{0};
@@ -182,6 +184,13 @@ class RaftNode final : public TransportHost,
   std::set<std::pair<NodeId, int>> problems_told_;
   std::size_t seams_running_ = 0;
   std::size_t partitions_stopping_ = 0;
+};
+
+// The node behind a manager: for tests, and for tools inside the library.
+struct RaftNodeAccess {
+  [[nodiscard]] static const std::shared_ptr<RaftNode>& Of(const RaftManager& manager) noexcept {
+    return manager.node_;
+  }
 };
 
 }  // namespace kommander

@@ -102,6 +102,7 @@ void Core::Impl::TruncateLog(LogIndex from) {
 void Core::Impl::OnHeartbeat(const Message& message, const Heartbeat& heartbeat) {
   if (AsLeader() != nullptr) return;
   FollowLeader(message.from);
+  if (failed_) return;
   // The leader speaks only of what this node has acknowledged to it.
   committed_ = std::max(committed_, std::min(heartbeat.commit, log_.last()));
   Send(message.from, HeartbeatReply{heartbeat.round, units_.durable()});

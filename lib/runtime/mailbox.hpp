@@ -23,6 +23,7 @@ struct MailboxLimits {
   std::size_t requests_max = 4096;
   std::size_t request_bytes_max = 64u << 20;
   std::size_t messages_max = 4096;
+  std::size_t message_bytes_max = 64u << 20;
 };
 
 template <class Event>
@@ -48,18 +49,21 @@ class Mailbox {
     return Pushed::kAccepted;
   }
 
-  // Messages of a peer, in order; those that find no place are dropped, and their number is
-  // returned.
-  template <class Iterator>
-  std::size_t PushMessages(Iterator first, Iterator last) {
+  // Messages of a peer, in order, `bytes_of(*first)` bytes each; those that find no place are
+  // dropped, and their number is returned. A lane without any takes one of any size.
+  template <class Iterator, class BytesOf>
+  std::size_t PushMessages(Iterator first, Iterator last, BytesOf bytes_of) {
     std::unique_lock lock(mutex_);
     std::size_t dropped = 0;
     for (; first != last; ++first) {
-      if (closed_ || messages_ >= limits_.messages_max) {
+      const std::size_t bytes = bytes_of(*first);
+      if (closed_ || messages_ >= limits_.messages_max ||
+          (messages_ > 0 && message_bytes_ + bytes > limits_.message_bytes_max)) {
         ++dropped;
         continue;
       }
       ++messages_;
+      message_bytes_ += bytes;
       data_.push_back(Event(std::move(*first)));
     }
     Wake(lock);
@@ -82,7 +86,7 @@ class Mailbox {
     std::lock_guard lock(mutex_);
     control_.swap(control);
     data_.swap(data);
-    requests_ = messages_ = request_bytes_ = 0;
+    requests_ = messages_ = request_bytes_ = message_bytes_ = 0;
   }
 
   // Refuses everything from now on. What is inside stays for a last Take.
@@ -137,6 +141,7 @@ class Mailbox {
   std::size_t requests_ = 0;
   std::size_t request_bytes_ = 0;
   std::size_t messages_ = 0;
+  std::size_t message_bytes_ = 0;
   bool closed_ = false;
   std::unique_ptr<Waiter> waiter_;
 };

@@ -34,7 +34,7 @@ raft::CoreOptions OptionsOf(const NodeServices& services, PartitionId partition)
 
 MailboxLimits LimitsOf(const RaftConfiguration& configuration) {
   return {configuration.queued_proposals_max(), configuration.queued_proposal_bytes_max(),
-          configuration.queued_messages_max()};
+          configuration.queued_messages_max(), configuration.queued_message_bytes_max()};
 }
 
 // Reads that fail in a row before the partition is given up.

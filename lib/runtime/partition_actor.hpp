@@ -15,6 +15,7 @@
 #include <kommander/io_scheduler.hpp>
 #include <kommander/wal_recovery.hpp>
 
+#include "codec/messages.hpp"
 #include "raft/core.hpp"
 #include "runtime/applier.hpp"
 #include "runtime/events.hpp"
@@ -57,7 +58,7 @@ class PartitionActor final : public IoSink,
   // Messages of one peer for this partition; what finds no place is dropped and counted.
   template <class Iterator>
   void SubmitMessages(Iterator first, Iterator last) {
-    const std::size_t dropped = mailbox_.PushMessages(first, last);
+    const std::size_t dropped = mailbox_.PushMessages(first, last, codec::EncodedBytes);
     if (dropped != 0) services_->messages_dropped.fetch_add(dropped, std::memory_order_relaxed);
   }
 

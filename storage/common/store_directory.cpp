@@ -25,6 +25,32 @@ error_code Unavailable(std::string& detail, const std::string& what, const std::
   return RaftErrc::WalUnavailable;
 }
 
+// The directory of which `path` is an entry.
+std::string ParentOf(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+// Makes the directory and what is missing above it. It is there only once the names of all above it
+// are on disk, so of one that was there before its own name remains to be synced: whoever made it
+// may have been killed in between.
+error_code MakeDirectory(const std::string& path, std::string& detail) {
+  struct stat status;
+  const std::string parent = ParentOf(path);
+  if (::stat(path.c_str(), &status) == 0) {
+    // A parent that this process may not read was made by somebody else.
+    if (SyncDirectory(parent) || errno == EACCES) return {};
+    return Unavailable(detail, "cannot sync the parent of", path);
+  }
+  if (errno != ENOENT) return Unavailable(detail, "cannot look at the directory", path);
+  if (const error_code error = MakeDirectory(parent, detail)) return error;
+  if (::mkdir(path.c_str(), kPrivateDirectory) != 0 && errno != EEXIST) {
+    return Unavailable(detail, "cannot create the directory", path);
+  }
+  if (!SyncDirectory(parent)) return Unavailable(detail, "cannot sync the parent of", path);
+  return {};
+}
+
 }  // namespace
 
 void FileDescriptor::Reset() noexcept {
@@ -43,14 +69,7 @@ error_code StoreDirectory::Open(const std::string& path, std::string& detail) {
     detail = "no directory was given for the log";
     return RaftErrc::WalUnavailable;
   }
-  if (::mkdir(path_.c_str(), kPrivateDirectory) == 0) {
-    const std::string parent = std::filesystem::path(path_).parent_path().string();
-    if (!SyncDirectory(parent.empty() ? "." : parent)) {
-      return Unavailable(detail, "cannot sync the parent of", path_);
-    }
-  } else if (errno != EEXIST) {
-    return Unavailable(detail, "cannot create the directory", path_);
-  }
+  if (const error_code error = MakeDirectory(path_, detail)) return error;
   const std::string lock_path = PathOf("lock");
   lock_ = FileDescriptor(
       ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivateFile));

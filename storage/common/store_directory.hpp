@@ -39,8 +39,8 @@ class FileDescriptor {
 
 class StoreDirectory {
  public:
-  // Creates what is missing, synced in its parent, and takes the lock. `detail` receives one line
-  // when it fails: WalUnavailable, or WalLocked.
+  // Creates what is missing, parents too, all of it synced, and takes the lock. `detail` receives
+  // one line when it fails: WalUnavailable, or WalLocked.
   error_code Open(const std::string& path, std::string& detail);
   // A directory inside, mode 0700, synced.
   error_code MakeSubdirectory(const std::string& name, std::string& detail) const;

@@ -47,9 +47,7 @@ RaftErrc Classify(const rocksdb::Status& status) {
       status.IsInvalidArgument()) {
     return RaftErrc::WalCorrupted;
   }
-  if (status.IsNotSupported()) return RaftErrc::WalNewerFormat;
-  const bool is_locked = status.ToString().find("lock") != std::string::npos;
-  return status.IsIOError() && is_locked ? RaftErrc::WalLocked : RaftErrc::WalUnavailable;
+  return status.IsNotSupported() ? RaftErrc::WalNewerFormat : RaftErrc::WalUnavailable;
 }
 
 }  // namespace

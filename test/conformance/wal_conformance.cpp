@@ -122,7 +122,7 @@ TEST_CASE("wal: truncate and append in one unit replace the tail", "[wal]") {
   OpenStore wal;
   WriteOne(*wal, MakeCreation(1, MakeEntries(1, 100, 1)));
   WriteOne(*wal, MakeCreation(2, MakeEntries(1, 5, 1)));
-  const std::uint64_t appended = GENERATE(0, 1, 10, 94, 95, 96, 200);
+  const std::uint64_t appended = GENERATE(0u, 1u, 10u, 94u, 95u, 96u, 200u);
   WriteUnit unit = MakeUnit(1, MakeEntries(6, 5 + appended, 2));
   unit.truncate_from = LogIndex(6);
   unit.hard_state = HardState{Term(2), NodeId(1)};
@@ -152,7 +152,7 @@ TEST_CASE("wal: a truncation beyond the end changes nothing", "[wal]") {
 TEST_CASE("wal: a boundary removes the prefix and keeps the rest", "[wal]") {
   OpenStore wal;
   WriteOne(*wal, MakeCreation(1, MakeEntries(1, 20, 1)));
-  const std::uint64_t boundary = GENERATE(0, 1, 7, 19, 20, 30);
+  const std::uint64_t boundary = GENERATE(0u, 1u, 7u, 19u, 20u, 30u);
   WriteUnit unit = MakeUnit(1);
   unit.boundary = MakeBoundary(boundary, 1);
   unit.commit_hint = LogIndex(boundary);
@@ -177,8 +177,8 @@ TEST_CASE("wal: a boundary that drops the log leaves nothing of it", "[wal]") {
   OpenStore wal;
   WriteOne(*wal, MakeCreation(1, MakeEntries(1, 20, 1)));
   WriteOne(*wal, MakeCreation(2, MakeEntries(1, 20, 1)));
-  const std::uint64_t boundary = GENERATE(5, 20, 40);
-  const std::uint64_t appended = GENERATE(0, 3);
+  const std::uint64_t boundary = GENERATE(5u, 20u, 40u);
+  const std::uint64_t appended = GENERATE(0u, 3u);
   WriteUnit unit = MakeUnit(1, MakeEntries(boundary + 1, boundary + appended, 4));
   unit.boundary = MakeBoundary(boundary, 3);
   unit.drop_log = true;

@@ -131,7 +131,7 @@ class RandomRun {
 };
 
 TEST_CASE("wal: random operations and restarts equal a naive model", "[wal][random]") {
-  const std::uint64_t seed = GENERATE(1, 2, 3, 4, 5, 6, 7, 8);
+  const std::uint64_t seed = GENERATE(1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u);
   INFO("seed " << seed);
   RandomRun(seed).Run(500);
 }

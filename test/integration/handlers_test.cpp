@@ -285,5 +285,20 @@ TEST_CASE("without handlers entries are delivered to nobody and the node works")
   world.Finish();
 }
 
+TEST_CASE("a handler that is registered after JoinCluster is refused") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 1);
+  cluster.CreateAll();
+  cluster.JoinAll();
+  try {
+    cluster.raft(1).OnReplicationReceived([](const RaftLog&) {});
+    FAIL("it was accepted");
+  } catch (const boost::system::system_error& error) {
+    CHECK(error.code() == RaftErrc::AlreadyJoined);
+  }
+  cluster.StopAll();
+  world.Finish();
+}
+
 }  // namespace
 }  // namespace kommander::test

@@ -257,9 +257,33 @@ TEST_CASE("an empty store that cannot reach a majority starts nothing") {
   cluster.raft(1).JoinCluster(join.Token());
   // Several election timeouts pass without a campaign.
   CHECK(join.Wait() == RaftErrc::LeaderTimeout);
+  CHECK(cluster.raft(1).JoinDetail().find("no other node of 3 initial") != std::string::npos);
   CHECK(cluster.raft(1).Status(kSystemPartition).term == Term());
   CHECK(cluster.raft(1).Status(kSystemPartition).role == Role::kFollower);
   cluster.Stop(1);
+  world.Finish();
+}
+
+TEST_CASE("a node that nobody has heard of says so when its join ends") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 4, [](RaftConfiguration& configuration) {
+    std::vector<NodeAddress> members = configuration.initial_members();
+    members.pop_back();
+    configuration.InitialMembers(members).ElectionTimeout(milliseconds(50));
+    configuration.JoinTimeout(milliseconds(600));
+  });
+  for (const std::uint32_t id : {1u, 2u, 3u}) cluster.Create(id);
+  Answer<> joins[3];
+  for (const std::uint32_t id : {1u, 2u, 3u}) {
+    cluster.raft(id).JoinCluster(joins[id - 1].Token());
+  }
+  for (Answer<>& join : joins) CHECK_FALSE(join.Wait());
+  cluster.Create(4);
+  Answer<> join;
+  cluster.raft(4).JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::LeaderTimeout);
+  CHECK(cluster.raft(4).JoinDetail().find("is its id right?") != std::string::npos);
+  cluster.StopAll();
   world.Finish();
 }
 

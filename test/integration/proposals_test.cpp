@@ -243,13 +243,13 @@ TEST_CASE("an invalid configuration throws all of its problems") {
   RaftConfiguration configuration;
   configuration.ClusterId("").ElectionTimeout(milliseconds(1));
   try {
-    RaftManager raft(world.executor(), configuration, std::make_shared<MemoryWal>(), nullptr,
-                     nullptr);
+    RaftManager raft(world.executor(), configuration, nullptr, nullptr, nullptr);
     FAIL("it was accepted");
   } catch (const boost::system::system_error& error) {
     CHECK(error.code() == RaftErrc::InvalidConfiguration);
     const std::string text = error.what();
-    for (const char* field : {"id: ", "cluster_id: ", "election_timeout: "}) {
+    for (const char* field :
+         {"id: ", "cluster_id: ", "election_timeout: ", "wal: ", "transport: "}) {
       INFO(field << " in " << text);
       CHECK(text.find(field) != std::string::npos);
     }

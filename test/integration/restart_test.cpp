@@ -52,7 +52,6 @@ TEST_CASE("a sole node restores all of its log before the join completes") {
   TestCluster cluster(world.executor(), 1,
                       [](RaftConfiguration& configuration) { configuration.InitialPartitions(2); });
   std::vector<std::string> expected[3];
-  PartitionStatus last_status;
   for (int life = 0; life < 4; ++life) {
     TestNode& node = cluster.Create(1);
     cluster.JoinAll();

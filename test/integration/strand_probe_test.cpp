@@ -64,7 +64,7 @@ TEST_CASE("the probe knows the strands of the library when it runs on one") {
   CHECK_FALSE(probe_on(world.executor()));
   // The node's own, without a doubt: hellos are judged there.
   Answer<> verdict(node.Probe());
-  node.raft().node()->Judge(Hello(), NodeId(), verdict.Token());
+  RaftNodeAccess::Of(node.raft())->Judge(Hello(), NodeId(), verdict.Token());
   CHECK(verdict.Wait());
   CHECK(verdict.IsMisplaced());
   // And it is told to those who only look at the end.

@@ -88,7 +88,7 @@ bool Replacement::IsKnownToAll(const SimNode& node) const {
 bool Replacement::CanCount(const SimNode& node) const {
   return node.CanVote() && std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& other) {
            return other.get() != &node && other->IsUp() && other->IsJoined() &&
-                  other->raft()->node()->Counts(node.id());
+                  RaftNodeAccess::Of(*other->raft())->Counts(node.id());
          });
 }
 
@@ -205,15 +205,16 @@ void Replacement::AskForMember() {
   SimNode* leader = LeaderOf(kSystemPartition);
   if (leader == nullptr) return;
   open_->asked_at = world_.Now();
-  leader->raft()->node()->AddMember(open_->newcomer->id(), kAskTimeout,
-                                    [this, number = open_->number](error_code error) {
-                                      // Comes on the leader's process.
-                                      world_.Push(process_.record(), [this, number, error] {
-                                        if (!open_ || open_->number != number) return;
-                                        open_->asked_at = Instant();
-                                        if (!error) open_->is_member = true;
-                                      });
-                                    });
+  RaftNodeAccess::Of(*leader->raft())
+      ->AddMember(open_->newcomer->id(), kAskTimeout,
+                  [this, number = open_->number](error_code error) {
+                    // Comes on the leader's process.
+                    world_.Push(process_.record(), [this, number, error] {
+                      if (!open_ || open_->number != number) return;
+                      open_->asked_at = Instant();
+                      if (!error) open_->is_member = true;
+                    });
+                  });
 }
 
 // What comes after `now`; none when there is nothing left to change. The system partition gets the

@@ -53,6 +53,7 @@ class Replacement {
 
  private:
   struct Open {
+    Open() {}  // clang 16: an optional needs one that is written out, inside a class
     NodeId old_id;
     SimNode* newcomer = nullptr;
     std::uint64_t number = 0;

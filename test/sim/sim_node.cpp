@@ -88,6 +88,7 @@ RaftConfiguration SimNode::MakeConfiguration() const {
         .QueuedProposalsMax(16)
         .QueuedProposalBytesMax(16 << 10)
         .QueuedMessagesMax(32)
+        .QueuedMessageBytesMax(16 << 10)
         .InflightBytesMax(4096)
         .UncommittedBytesMax(16 << 10)
         .ApplyBytesMax(4096)

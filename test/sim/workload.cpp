@@ -263,8 +263,8 @@ std::uint64_t Workload::Reconfigure(SimNode& node, PartitionId partition, Config
   Open& open = Add(node, partition, OperationKind::kReconfigure, timeout);
   const std::uint64_t id = open.operation.id;
   open.cancel.reset();
-  node.raft()->node()->Reconfigure(
-      partition, std::move(target), timeout, [this, id](error_code error) {
+  RaftNodeAccess::Of(*node.raft())
+      ->Reconfigure(partition, std::move(target), timeout, [this, id](error_code error) {
         // Comes on the node's process.
         world_.Push(process_.record(),
                     [this, id, error] { Finish(id, error, detail::NoResult()); });

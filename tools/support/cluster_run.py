@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 
+from support import tasks
 from support.cluster_status import agree, leader_of
 from support.http_client import Client, NoAnswer, NotSent
 from support.nodes import HOST, DemoError
@@ -94,9 +95,7 @@ class ClusterRun:
             await work
             self._write_s = self._last_ack_s - began_s
         finally:
-            work.cancel()
-            watch.cancel()
-            await asyncio.gather(work, watch, return_exceptions=True)
+            await tasks.end((work, watch))
 
     async def _watch(self):
         while time.monotonic() - self._last_ack_s < STUCK_S or self._is_written():
@@ -178,9 +177,7 @@ class ClusterRun:
             answered, _ = await asyncio.wait(tries, timeout=FAILOVER_S,
                                              return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in tries:
-                one.cancel()
-            await asyncio.gather(*tries, return_exceptions=True)
+            await tasks.end(tries)
         if not answered:
             self.problems.append('no failover seen: partition 1 took no write within'
                                  f' {FAILOVER_S} s of its leader\'s end')
@@ -219,8 +216,7 @@ class ClusterRun:
         try:
             await asyncio.gather(*readers)
         finally:
-            for reader in readers:
-                reader.cancel()
+            await tasks.end(readers)
         self._read_s = time.monotonic() - began_s
 
     async def _reader(self, node, pending):

@@ -90,9 +90,6 @@ class Node:
     def has_ended(self):
         return self._process.poll() is not None
 
-    def exit_code(self):
-        return self._process.poll()
-
     def last_words(self):
         try:
             with open(self.log_path, errors='replace') as stream:
@@ -120,7 +117,11 @@ class Node:
         except subprocess.TimeoutExpired:
             self.kill()
             return f'node {self.number} did not stop within {STOP_S:g} s of SIGTERM'
-        return None if code == 0 else f'node {self.number} ended with {code} after SIGTERM'
+        if code != 0:
+            return f'node {self.number} ended with {code} after SIGTERM'
+        if 'was cut short' in self.last_words():
+            return f'node {self.number} hung in its stop: {self.last_words()}'
+        return None
 
 
 def make_nodes(program, folder, count=3):

@@ -28,7 +28,7 @@ TestNode::TestNode(boost::asio::any_io_executor executor, RaftConfiguration conf
                                         std::move(wal), std::move(transport), std::move(discovery),
                                         std::move(dependencies));
   // Weakly: a completion that is still to come must not keep a node alive.
-  probe_ = [node = std::weak_ptr<RaftNode>(raft_->node()), misplaced = misplaced_,
+  probe_ = [node = std::weak_ptr<RaftNode>(RaftNodeAccess::Of(*raft_)), misplaced = misplaced_,
             outside = std::move(is_misplaced)] {
     const auto held = node.lock();
     const bool is_wrong = (held && held->RunningOnLibraryStrand()) || (outside && outside());

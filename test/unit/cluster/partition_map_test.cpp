@@ -65,6 +65,7 @@ TEST_CASE("a map with any flaw is not well-formed") {
   auto map = CutEvenly(4, kVoters);
   REQUIRE(IsWellFormed(map));
   SECTION("id 0") { map[0].id = 0; }
+  SECTION("an id beyond the greatest") { map[3].id = kPartitionIdMax + 1; }
   SECTION("an id twice") { map[1].id = 1; }
   SECTION("ids that descend") { std::swap(map[1].id, map[2].id); }
   SECTION("generation 0") { map[2].generation = Generation(); }

@@ -198,13 +198,18 @@ TEST_CASE("waits that may be 0") {
 TEST_CASE("one entry fits wherever entries are counted") {
   auto configuration = Valid();
   configuration.EntryBytesMax(1 << 20).InitialMembers({Member(1, 1)});
-  configuration.QueuedProposalBytesMax(1 << 20).InflightBytesMax(1 << 20);
+  configuration.QueuedProposalBytesMax(1 << 20).QueuedMessageBytesMax(1 << 20);
+  configuration.InflightBytesMax(1 << 20);
   configuration.UncommittedBytesMax(1 << 20).ApplyBytesMax(1).CacheBytesMax(0);
   CHECK(Joined(configuration.Validate()).empty());
   constexpr std::size_t kLess = (1 << 20) - 1;
   SECTION("queued") {
     configuration.QueuedProposalBytesMax(kLess);
     CheckOne(configuration, "queued_proposal_bytes_max", {"1048575", "1048576"});
+  }
+  SECTION("queued messages") {
+    configuration.QueuedMessageBytesMax(kLess);
+    CheckOne(configuration, "queued_message_bytes_max", {"1048575", "1048576"});
   }
   SECTION("inflight") {
     configuration.InflightBytesMax(kLess);
@@ -235,6 +240,7 @@ TEST_CASE("all problems come at once") {
   configuration.ElectionTimeout(0ms).HeartbeatInterval(1ms).StallMax(-1ms).JoinTimeout(-1ms);
   configuration.ProposalTimeout(0ms).ReadTimeout(0ms).LeaderTimeout(0ms);
   configuration.QueuedProposalsMax(0).QueuedProposalBytesMax(0).QueuedMessagesMax(0);
+  configuration.QueuedMessageBytesMax(0);
   configuration.EntryBytesMax(0x7fffffff).InflightBytesMax(0).UncommittedBytesMax(0);
   configuration.ApplyBytesMax(0);
   const std::string text = Joined(configuration.Validate());
@@ -257,6 +263,7 @@ TEST_CASE("all problems come at once") {
                             "queued_proposals_max: ",
                             "queued_proposal_bytes_max: ",
                             "queued_messages_max: ",
+                            "queued_message_bytes_max: ",
                             "entry_bytes_max: ",
                             "inflight_bytes_max: ",
                             "uncommitted_bytes_max: ",

@@ -22,10 +22,13 @@ namespace {
 MailboxLimits Limits(std::size_t requests, std::size_t bytes, std::size_t messages) {
   MailboxLimits limits;
   limits.requests_max = requests;
-  limits.request_bytes_max = bytes;
+  limits.request_bytes_max = limits.message_bytes_max = bytes;
   limits.messages_max = messages;
   return limits;
 }
+
+// What every message weighs where bytes do not matter.
+std::size_t One(int) { return 1; }
 
 template <class Event>
 Pushed Push(Mailbox<Event>& mailbox, std::type_identity_t<Event> event, std::size_t bytes) {
@@ -64,12 +67,29 @@ TEST_CASE("messages above the bound are dropped and counted, requests keep their
   asio::io_context context;
   Mailbox<int> mailbox(context.get_executor(), Limits(1, 100, 3));
   std::vector<int> messages{1, 2, 3, 4, 5};
-  REQUIRE(mailbox.PushMessages(messages.begin(), messages.end()) == 2);
+  REQUIRE(mailbox.PushMessages(messages.begin(), messages.end(), One) == 2);
   REQUIRE(Push(mailbox, 9, 1) == Pushed::kAccepted);
   std::vector<int> control;
   std::vector<int> data;
   mailbox.Take(control, data);
   REQUIRE(data == std::vector<int>{1, 2, 3, 9});
+}
+
+TEST_CASE(
+    "messages above the bound in bytes are dropped, but an empty lane takes one of any size") {
+  asio::io_context context;
+  Mailbox<int> mailbox(context.get_executor(), Limits(1, 100, 10));
+  const auto itself = [](int message) { return static_cast<std::size_t>(message); };
+  std::vector<int> messages{500, 1};
+  REQUIRE(mailbox.PushMessages(messages.begin(), messages.end(), itself) == 1);
+  std::vector<int> control;
+  std::vector<int> data;
+  mailbox.Take(control, data);
+  REQUIRE(data == std::vector<int>{500});
+  messages = {60, 50, 40, 1};  // what was taken does not count any more
+  REQUIRE(mailbox.PushMessages(messages.begin(), messages.end(), itself) == 2);
+  mailbox.Take(control, data);
+  REQUIRE(data == std::vector<int>{60, 40});
 }
 
 TEST_CASE("control is a lane of its own without a bound") {
@@ -117,7 +137,7 @@ TEST_CASE("a closed mailbox refuses everything and keeps what it has") {
   REQUIRE(Push(mailbox, 2, 1) == Pushed::kClosed);
   REQUIRE(mailbox.PushControl(3) == Pushed::kClosed);
   std::vector<int> messages{4};
-  REQUIRE(mailbox.PushMessages(messages.begin(), messages.end()) == 1);
+  REQUIRE(mailbox.PushMessages(messages.begin(), messages.end(), One) == 1);
   std::vector<int> control;
   std::vector<int> data;
   mailbox.Take(control, data);

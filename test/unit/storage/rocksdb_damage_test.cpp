@@ -2,15 +2,11 @@
 // is noticed, and noticing changes nothing; what was never acknowledged may go.
 #include <algorithm>
 #include <chrono>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <string>
-#include <sys/stat.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include "../../conformance/temporary_directory.hpp"
@@ -20,6 +16,7 @@
 #include "codec/wal_record.hpp"
 #include "rocksdb/keys.hpp"
 #include "rocksdb/rocksdb_wal.hpp"
+#include "store_files.hpp"
 
 // The vocabulary of the conformance suite asks for this; the cases here bring their own stores.
 std::unique_ptr<kommander::conformance::WalStore> kommander::conformance::MakeWalStore() {
@@ -40,15 +37,6 @@ using conformance::WalModel;
 using conformance::WriteOne;
 namespace fs = std::filesystem;
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-void WriteFile(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc)
-      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
 std::vector<std::string> FilesWith(const std::string& directory, const std::string& suffix) {
   std::vector<std::string> paths;
   for (const auto& entry : fs::directory_iterator(directory)) {
@@ -57,20 +45,6 @@ std::vector<std::string> FilesWith(const std::string& directory, const std::stri
   }
   std::sort(paths.begin(), paths.end());
   return paths;
-}
-
-RocksDbWalOptions SmallOptions(const std::string& directory) {
-  return RocksDbWalOptions(directory).WriteBufferBytes(std::size_t{1} << 20);
-}
-
-// What an open says; the log is closed again.
-error_code TryOpen(const std::string& directory, std::string& detail,
-                   const std::function<void(Wal&)>& check = nullptr) {
-  RocksDbWal wal(SmallOptions(directory));
-  std::optional<StoreIdentity> identity;
-  const error_code error = wal.Open(identity, detail);
-  if (!error && check) check(wal);
-  return error;
 }
 
 // Copies of a store as a crash would leave it: taken while it is open, after `count` batches of one
@@ -287,7 +261,7 @@ TEST_CASE("rocksdb damage: the file `synced`", "[rocksdb][damage]") {
     CheckRefused(store);
   }
   SECTION("one slot torn") {
-    const std::size_t slot = GENERATE(0, 1);
+    const std::size_t slot = GENERATE(0u, 1u);
     WriteFile(path, with_torn({slot}));
     CheckOpensWith(store, crashed.all());
     // Mended by the open.
@@ -494,100 +468,6 @@ TEST_CASE("rocksdb damage: state records", "[rocksdb][damage]") {
   RecoveredPartition recovered;
   CHECK(wal.Recover(1, recovered) == RaftErrc::WalCorrupted);
   CHECK(wal.Recover(2, recovered) == error_code());
-}
-
-TEST_CASE("rocksdb store: directories that cannot be used", "[rocksdb]") {
-  TemporaryDirectory directory;
-  std::string detail;
-  SECTION("none given") { CHECK(TryOpen("", detail) == RaftErrc::WalUnavailable); }
-  SECTION("no parent") {
-    CHECK(TryOpen(directory.PathOf("a/b"), detail) == RaftErrc::WalUnavailable);
-  }
-  SECTION("a file in its place") {
-    WriteFile(directory.PathOf("file"), "x");
-    CHECK(TryOpen(directory.PathOf("file"), detail) == RaftErrc::WalUnavailable);
-  }
-  SECTION("not writable") {
-    if (::geteuid() == 0) return;  // nothing is unwritable to root
-    fs::create_directory(directory.PathOf("wal"));
-    fs::permissions(directory.PathOf("wal"), fs::perms::owner_read | fs::perms::owner_exec);
-    CHECK(TryOpen(directory.PathOf("wal"), detail) == RaftErrc::WalUnavailable);
-  }
-  CHECK_FALSE(detail.empty());
-  CHECK(detail.find('\n') == std::string::npos);
-}
-
-TEST_CASE("rocksdb store: everything in it is private", "[rocksdb]") {
-  TemporaryDirectory directory;
-  std::string detail;
-  REQUIRE(TryOpen(directory.PathOf("wal/"), detail) == error_code());
-  struct stat status;
-  for (const char* name : {"wal", "wal/db"}) {
-    REQUIRE(::stat(directory.PathOf(name).c_str(), &status) == 0);
-    CHECK((status.st_mode & 0777) == 0700);
-  }
-}
-
-// Its writer asserts after an error, so a full disk would end the process.
-TEST_CASE("rocksdb store: RocksDB keeps no diary", "[rocksdb]") {
-  TemporaryDirectory directory;
-  std::string detail;
-  REQUIRE(TryOpen(directory.PathOf("wal"), detail) == error_code());
-  REQUIRE(TryOpen(directory.PathOf("wal"), detail) == error_code());
-  for (const auto& entry : fs::directory_iterator(directory.PathOf("wal/db"))) {
-    CHECK(entry.path().filename().string().rfind("LOG", 0) != 0);
-  }
-}
-
-// A loss of power may leave the newest record of a manifest that was appended to with a hole in it,
-// and RocksDB refuses that: so none is appended to once CURRENT names it.
-TEST_CASE("rocksdb store: a manifest in use is never written to", "[rocksdb]") {
-  TemporaryDirectory directory;
-  RocksDbWal wal(SmallOptions(directory.PathOf("wal")));
-  std::optional<StoreIdentity> identity;
-  std::string detail;
-  REQUIRE(wal.Open(identity, detail) == error_code());
-  const std::string current = directory.PathOf("wal/db/CURRENT");
-  const std::string name_before = ReadFile(current);
-  for (std::uint64_t i = 1; i <= 3; ++i) {
-    WriteUnit unit = i == 1 ? MakeCreation(1) : MakeUnit(1);
-    unit.entries = {MakeEntry(i, 1)};
-    WriteOne(wal, unit);
-    const std::string name = ReadFile(current);
-    const std::string path =
-        directory.PathOf("wal/db/" + name.substr(0, name.find_last_not_of('\n') + 1));
-    const std::string contents = ReadFile(path);
-    REQUIRE_FALSE(contents.empty());
-    REQUIRE(wal.database().db().DisableFileDeletions().ok());
-    REQUIRE(wal.database().db().Flush({}, wal.database().log()).ok());
-    CHECK(ReadFile(current) != name);
-    CHECK(ReadFile(path) == contents);
-    REQUIRE(wal.database().db().EnableFileDeletions(true).ok());
-  }
-  CHECK(ReadFile(current) != name_before);
-}
-
-TEST_CASE("rocksdb store: an interrupted creation is taken up again", "[rocksdb]") {
-  TemporaryDirectory directory;
-  const std::string store = directory.PathOf("wal");
-  std::string detail;
-  SECTION("an empty directory") { fs::create_directory(store); }
-  SECTION("only `synced`") {
-    REQUIRE(TryOpen(store, detail) == error_code());
-    fs::remove_all(store + "/db");
-    const codec::SyncedSlot slot = codec::EncodeSyncedSlot(0);
-    std::string bytes(8192, '\0');
-    std::copy_n(reinterpret_cast<const char*>(slot.data()), slot.size(), bytes.begin());
-    WriteFile(store + "/synced", bytes);
-  }
-  SECTION("no identity and `synced` damaged") {
-    REQUIRE(TryOpen(store, detail) == error_code());
-    WriteFile(store + "/synced", "");
-  }
-  REQUIRE(TryOpen(store, detail, [](Wal& wal) {
-            REQUIRE(wal.Create(MakeIdentity()) == error_code());
-          }) == error_code());
-  CHECK(TryOpen(store, detail) == error_code());
 }
 
 }  // namespace

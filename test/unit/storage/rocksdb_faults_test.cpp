@@ -229,7 +229,7 @@ TEST_CASE("rocksdb wal: what a restart after a failed sync reports survives the 
 }
 
 TEST_CASE("rocksdb wal: the power fails again and again", "[rocksdb][faults]") {
-  const std::uint64_t seed = GENERATE(1, 2, 3, 4, 5, 6);
+  const std::uint64_t seed = GENERATE(1u, 2u, 3u, 4u, 5u, 6u);
   std::mt19937_64 random(seed);
   INFO("seed " << seed);
   Machine machine;

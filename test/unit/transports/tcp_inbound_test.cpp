@@ -257,7 +257,7 @@ TEST_CASE("tcp inbound: damaged streams of valid frames") {
     }
     const std::size_t at = random() % bytes.size();
     if (round % 2 == 0) {
-      bytes[at] = static_cast<char>(bytes[at] ^ (1 + random() % 255));
+      bytes[at] ^= static_cast<char>(1 + random() % 255);
     } else {
       bytes.erase(at, 1 + random() % 100);
     }
