@@ -13,6 +13,8 @@
 namespace kommander {
 namespace {
 
+using runtime::PostCompletion;
+
 RaftConfiguration Checked(RaftConfiguration configuration, const Wal* wal,
                           const Transport* transport) {
   std::vector<std::string> problems = configuration.Validate();
@@ -22,12 +24,6 @@ RaftConfiguration Checked(RaftConfiguration configuration, const Wal* wal,
   std::string text;
   for (const std::string& problem : problems) text += (text.empty() ? "" : "\n") + problem;
   throw boost::system::system_error(RaftErrc::InvalidConfiguration, text);
-}
-
-template <class Operation>
-void Refuse(Operation operation, error_code error) {
-  operation->error = error;
-  runtime::PostCompletion(std::move(operation));
 }
 
 }  // namespace
@@ -65,12 +61,12 @@ std::weak_ptr<CancelSink> SinkOf(const std::shared_ptr<RaftNode>& node, Partitio
 void StartReplicate(RaftNode& node, ReplicateOperation operation, PartitionId partition,
                     EncodedBody body, ReplicateOptions options) {
   const RaftConfiguration& configuration = node.services().configuration;
-  if (body.error) return Refuse(std::move(operation), body.error);
+  if (body.error) return PostCompletion(std::move(operation), body.error);
   if (body.body.size() + kEntryOverheadBytes > configuration.entry_bytes_max()) {
-    return Refuse(std::move(operation), RaftErrc::ProposalTooLarge);
+    return PostCompletion(std::move(operation), RaftErrc::ProposalTooLarge);
   }
   runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return Refuse(std::move(operation), node.AbsenceOf(partition));
+  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
   runtime::ProposeEvent event;
   event.operation = std::move(operation);
   event.body = std::move(body.body);
@@ -83,14 +79,14 @@ void StartReplicate(RaftNode& node, ReplicateOperation operation, PartitionId pa
 void StartRead(RaftNode& node, ReadOperation operation, PartitionId partition,
                ReadOptions options) {
   runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return Refuse(std::move(operation), node.AbsenceOf(partition));
+  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
   const Duration timeout = options.timeout().value_or(node.services().configuration.read_timeout());
   actor->Submit(runtime::ReadEvent{std::move(operation), node.Deadline(timeout)});
 }
 
 void StartWaitForLeader(RaftNode& node, LeaderOperation operation, PartitionId partition) {
   runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return Refuse(std::move(operation), node.AbsenceOf(partition));
+  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
   actor->Submit(
       runtime::LeaderEvent{std::move(operation), nullptr,
                            node.Deadline(node.services().configuration.leader_timeout())});
@@ -98,7 +94,7 @@ void StartWaitForLeader(RaftNode& node, LeaderOperation operation, PartitionId p
 
 void StartAmILeader(RaftNode& node, BoolOperation operation, PartitionId partition) {
   runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return Refuse(std::move(operation), node.AbsenceOf(partition));
+  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
   actor->Submit(
       runtime::LeaderEvent{nullptr, std::move(operation),
                            node.Deadline(node.services().configuration.leader_timeout())});
@@ -106,13 +102,13 @@ void StartAmILeader(RaftNode& node, BoolOperation operation, PartitionId partiti
 
 void StartTransfer(RaftNode& node, PlainOperation operation, PartitionId partition, NodeId target) {
   runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return Refuse(std::move(operation), node.AbsenceOf(partition));
+  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
   actor->Submit(runtime::TransferEvent{std::move(operation), target});
 }
 
 void StartStepDown(RaftNode& node, PlainOperation operation, PartitionId partition) {
   runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return Refuse(std::move(operation), node.AbsenceOf(partition));
+  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
   actor->Submit(runtime::StepDownEvent{std::move(operation)});
 }
 

@@ -17,6 +17,7 @@
 
 namespace kommander {
 namespace asio = boost::asio;
+using runtime::PostCompletion;
 namespace {
 
 // Two numbers from one seed, never 0, for what is drawn before the store is known.
@@ -39,11 +40,6 @@ std::shared_ptr<runtime::NodeServices> MakeServices(asio::any_io_executor execut
                                            : std::make_shared<runtime::FairIoScheduler>(
                                                  runtime::IoSchedulerOptions(), services->clock);
   return services;
-}
-
-void Answer(detail::PlainOperation operation, error_code error) {
-  operation->error = error;
-  runtime::PostCompletion(std::move(operation));
 }
 
 }  // namespace
@@ -78,12 +74,12 @@ void RaftNode::Join(detail::PlainOperation operation) {
 
 void RaftNode::BeginJoin(detail::PlainOperation operation) {
   if (operation->cancel_requested() != asio::cancellation_type::none) {
-    return Answer(std::move(operation), asio::error::operation_aborted);
+    return PostCompletion(std::move(operation), asio::error::operation_aborted);
   }
   if (life_ != Life::kNew) {
-    return Answer(std::move(operation), life_ == Life::kOpening || life_ == Life::kRunning
-                                            ? RaftErrc::AlreadyJoined
-                                            : RaftErrc::NodeStopped);
+    return PostCompletion(std::move(operation), life_ == Life::kOpening || life_ == Life::kRunning
+                                                    ? RaftErrc::AlreadyJoined
+                                                    : RaftErrc::NodeStopped);
   }
   life_ = Life::kOpening;
   join_ = std::move(operation);
@@ -168,7 +164,7 @@ void RaftNode::FinishJoin(error_code error, std::string detail) {
   join_deadline_ = kNever;
   if (!join_) return;
   join_detail_.store(std::make_shared<const std::string>(std::move(detail)));
-  Answer(std::exchange(join_, nullptr), error);
+  PostCompletion(std::exchange(join_, nullptr), error);
 }
 
 // What a join that comes to no end waits for, for a person.
@@ -199,7 +195,7 @@ void RaftNode::Stop(detail::PlainOperation operation) {
 }
 
 void RaftNode::BeginStop(detail::PlainOperation operation) {
-  if (life_ == Life::kStopped) return Answer(std::move(operation), {});
+  if (life_ == Life::kStopped) return PostCompletion(std::move(operation), {});
   stops_.push_back(std::move(operation));
   if (life_ == Life::kStopping) return;
   const bool was_new = life_ == Life::kNew;
@@ -237,7 +233,8 @@ void RaftNode::OnSeamStopped() {
   for (auto& [peer, verdict] : std::exchange(pin_verdicts_next_, {})) {
     verdict(RaftErrc::NodeStopped);
   }
-  for (detail::PlainOperation& stop : std::exchange(stops_, {})) Answer(std::move(stop), {});
+  for (detail::PlainOperation& stop : std::exchange(stops_, {}))
+    PostCompletion(std::move(stop), {});
 }
 
 void RaftNode::Abandon() noexcept {
@@ -269,7 +266,7 @@ void RaftNode::OnCancel(std::shared_ptr<detail::Operation> operation) noexcept {
     }
     const auto found = std::find(self.stops_.begin(), self.stops_.end(), operation);
     if (found == self.stops_.end()) return;
-    Answer(std::move(*found), asio::error::operation_aborted);
+    PostCompletion(std::move(*found), asio::error::operation_aborted);
     self.stops_.erase(found);
   });
 }
@@ -294,7 +291,7 @@ Instant RaftNode::Deadline(Duration timeout) const noexcept {
   return timeout >= kNever - now ? kNever : now + timeout;
 }
 
-error_code RaftNode::AbsenceOf(PartitionId) const noexcept {
+error_code RaftNode::Absence() const noexcept {
   if (is_stopping_.load()) return RaftErrc::NodeStopped;
   return is_initialized_.load() ? RaftErrc::PartitionNotFound : RaftErrc::NodeIsNotReady;
 }

@@ -59,7 +59,7 @@ class RaftNode final : public TransportHost,
     return partitions_.Find(partition);
   }
   // Why Find answered null.
-  [[nodiscard]] error_code AbsenceOf(PartitionId partition) const noexcept;
+  [[nodiscard]] error_code Absence() const noexcept;
   [[nodiscard]] std::vector<PartitionId> Partitions() const { return partitions_.Ids(); }
   [[nodiscard]] bool IsInitialized() const noexcept { return is_initialized_.load(); }
   [[nodiscard]] const runtime::NodeServices& services() const noexcept { return *services_; }

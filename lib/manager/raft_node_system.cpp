@@ -139,8 +139,7 @@ void RaftNode::Reconfigure(PartitionId partition, Configuration target, Duration
         runtime::ReconfigureEvent{std::move(operation), std::move(target), Deadline(timeout)});
     return;
   }
-  operation->error = AbsenceOf(partition);
-  runtime::PostCompletion(std::move(operation));
+  runtime::PostCompletion(std::move(operation), Absence());
 }
 
 }  // namespace kommander

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <kommander/detail/operation.hpp>
@@ -22,7 +23,12 @@ class Completions {
   std::vector<Group> groups_;
 };
 
-// Answers one operation from anywhere.
+// Answers one operation from anywhere, with what it holds.
 void PostCompletion(std::shared_ptr<detail::Operation> operation);
+template <class Result>
+void PostCompletion(std::shared_ptr<detail::TypedOperation<Result>> operation, error_code error) {
+  operation->error = error;
+  PostCompletion(std::shared_ptr<detail::Operation>(std::move(operation)));
+}
 
 }  // namespace kommander::runtime

@@ -108,8 +108,8 @@ std::size_t WeightOf(const Event&) noexcept {
 template <class Operation>
 void Refuse(const Operation& operation, Pushed pushed) {
   if (!operation || KOMMANDER_MUTANT(refusal_in_silence)) return;
-  operation->error = pushed == Pushed::kFull ? RaftErrc::ProposalQueueFull : RaftErrc::NodeStopped;
-  PostCompletion(operation);
+  PostCompletion(operation,
+                 pushed == Pushed::kFull ? RaftErrc::ProposalQueueFull : RaftErrc::NodeStopped);
 }
 template <class Kind>
 void SubmitTo(Mailbox<Event>& mailbox, Kind event) {
