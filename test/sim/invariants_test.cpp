@@ -499,6 +499,15 @@ TEST_CASE("digest agreement fires on two digests of one index") {
   CHECK(bench.Fired() == Names{"digest agreement"});
 }
 
+TEST_CASE("digest agreement fires on an entry that the digest does not cover") {
+  Bench bench;
+  bench.Store(1, Bench::Unit({MakeEntry(1, 1), MakeEntry(2, 1)}));
+  bench.Show(1, Role::kFollower, 1, 2, 2, 2, 1, 77);
+  CHECK(bench.Fired() == Names());
+  bench.Show(1, Role::kFollower, 1, 2, 2, 2, 2, 77);
+  CHECK(bench.Fired() == Names{"digest agreement"});
+}
+
 TEST_CASE("one change at a time fires on a second change and on a jump") {
   const Configuration all({NodeId(1), NodeId(2), NodeId(3)});
   const Configuration joint({NodeId(1)}, {}, {NodeId(1), NodeId(2), NodeId(3)});

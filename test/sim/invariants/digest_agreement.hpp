@@ -14,6 +14,10 @@ class DigestAgreement final : public Invariant {
   std::string_view name() const noexcept override { return "digest agreement"; }
   void OnStatus(NodeId node, const PartitionStatus& before, const PartitionStatus& now) override {
     if (now.applied == before.applied && now.digest == before.digest) return;
+    if (now.applied > before.applied && now.digest == before.digest) {
+      Violate(Place(node, now.partition) + ": the digest at applied " + Text(now.applied) +
+              " is still that of " + Text(before.applied));
+    }
     const auto [place, is_new] =
         digests_[now.partition].try_emplace(now.applied.value(), now.digest);
     if (is_new || place->second == now.digest) return;
