@@ -20,7 +20,9 @@ std::optional<MessageBody> AnswerToOldTerm(const MessageBody& body, LogIndex dur
     return reply;
   }
   if (const auto* heartbeat = std::get_if<Heartbeat>(&body)) {
-    return HeartbeatReply{heartbeat->round, durable};
+    // The sender may lead again by now, in a later life that counts its rounds anew: an answer to
+    // what it sent before must not confirm one of them.
+    return HeartbeatReply{0, durable};
   }
   if (const auto* read = std::get_if<ReadIndexRequest>(&body)) {
     return ReadIndexReply{read->request, false, LogIndex()};
