@@ -314,8 +314,9 @@ void PrintTotals(const Totals& totals, double wall_seconds) {
   std::printf("\nwall_seconds=%.1f virtual_per_wall=%.0f\n", wall_seconds,
               wall_seconds > 0 ? totals.virtual_seconds / wall_seconds : 0.0);
   std::printf("sim: seeds=%" PRIu64 " virtual_hours=%.2f violations=%" PRIu64 " stuck=%" PRIu64
-              " faults=%" PRIu64 "\n",
-              totals.seeds, totals.virtual_seconds / 3600, totals.violations, totals.stuck, faults);
+              " faults=%" PRIu64 " operations=%" PRIu64 "\n",
+              totals.seeds, totals.virtual_seconds / 3600, totals.violations, totals.stuck, faults,
+              totals.workload.began);
 }
 
 // Names every kind that took effect too seldom.

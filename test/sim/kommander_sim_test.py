@@ -11,7 +11,7 @@ import unittest
 PROGRAM = ''
 TIMEOUT_S = 120
 LAST_LINE = re.compile(r'sim: seeds=(\d+) virtual_hours=(\d+\.\d\d) violations=(\d+) stuck=(\d+)'
-                       r' faults=(\d+)')
+                       r' faults=(\d+) operations=(\d+)')
 SEED_LINE = re.compile(r'^seed (\d+): .* hash ([0-9a-f]{16}), (\d+) acked, (\d+) reads$',
                        re.MULTILINE)
 SEED_MAX = 2**64 - 1
@@ -59,6 +59,7 @@ class KommanderSim(unittest.TestCase):
         _, numbers = self.simulate('3', '--virtual-seconds', '5', '--no-faults', '--nodes', '3',
                                    '--partitions', '2')
         self.assertEqual(numbers[4], 0)
+        self.assertGreater(numbers[5], 0)
 
     def test_traces_are_equal_byte_for_byte(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -63,6 +63,7 @@ def check_style(report):
     report.step('tidy', ['python3', '-B', 'tools/tidy'])
     report.step('tidy self-test', ['python3', '-B', 'tools/tidy', '--self-test'])
     report.step('tools', ['python3', '-B', 'test/tools/support_test.py'])
+    report.step('soak ledger', ['python3', '-B', 'test/tools/soak_test.py'])
     report.step('demo judgement', ['python3', '-B', 'test/tools/demo_test.py'])
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -14,6 +15,7 @@ from support.steps import Report, jobs_default, say  # noqa: E402
 
 FOUND, FAILURES, KEPT = 'build/fuzz-corpus', 'build/fuzz-failures', 'test/fuzz/corpus'
 INPUT_BYTES_MAX = 4096
+NAME_WIDTH = 19
 BOUNDS = ['-rss_limit_mb=256', '-malloc_limit_mb=32', '-timeout=10']
 OPTIONS = ['-Dfuzz=true', '-Db_sanitize=address,undefined', '-Db_lundef=false',
            '-Dbuildtype=debugoptimized', '-Dbenches=false', '-Dexamples=disabled',
@@ -55,6 +57,22 @@ def last_number(pattern, text):
     return int(found[-1]) if found else 0
 
 
+@dataclass
+class Ran:
+    """What fuzzing one target came to."""
+    target: str
+    succeeded: bool
+    executions: int
+    edges: int
+    corpus: int  # inputs
+    fresh: int  # of them
+    memory_mib: int
+
+    def text(self):
+        return (f'{self.target:<{NAME_WIDTH}} {self.executions:>11} {self.edges:>8}'
+                f' {self.corpus:>7} {self.fresh:>7} {self.memory_mib:>8}')
+
+
 class Fuzzer:
     def __init__(self, report, fuzzer, replay):
         self.report, self.fuzzer, self.replay = report, fuzzer, replay
@@ -67,7 +85,7 @@ class Fuzzer:
                               text=True).stdout.split()
 
     def run(self, target, arguments):
-        """Fuzzes one target; answers one line of the final table."""
+        """Fuzzes one target."""
         found = os.path.join(FOUND, target)
         failures = os.path.join(FAILURES, target)
         for folder in (found, failures):
@@ -86,10 +104,11 @@ class Fuzzer:
             say(f'    the input is in {failures}; repeat:'
                 f' {os.path.relpath(self.fuzzer)} --target={target} FILE')
         self.report.count(int(succeeded), [] if succeeded else [os.path.relpath(log)], target)
-        return (f"{target:<16} {last_number(r'number_of_executed_units: *([0-9]+)', text):>11}"
-                f" {last_number(r'cov: ([0-9]+)', text):>8} {len(os.listdir(found)):>7}"
-                f' {len(os.listdir(found)) - before:>7}'
-                f" {last_number(r'peak_rss_mb: *([0-9]+)', text):>8}")
+        corpus = len(os.listdir(found))
+        return Ran(target, succeeded,
+                   last_number(r'number_of_executed_units: *([0-9]+)', text),
+                   last_number(r'cov: ([0-9]+)', text), corpus, corpus - before,
+                   last_number(r'peak_rss_mb: *([0-9]+)', text))
 
     def minimize(self, target):
         """Keeps what reaches an edge that nothing else reaches; how often it does, is left out."""
@@ -125,8 +144,9 @@ def main():
     if arguments.minimize:
         for target in wanted:
             fuzzer.minimize(target)
-    say(f"{'target':<16} {'executions':>11} {'edges':>8} {'corpus':>7} {'new':>7} {'MiB max':>8}")
-    say('\n'.join(table))
+    say(f"{'target':<{NAME_WIDTH}} {'executions':>11} {'edges':>8} {'corpus':>7} {'new':>7}"
+        f" {'MiB max':>8}")
+    say('\n'.join(ran.text() for ran in table))
     report.finish()
 
 

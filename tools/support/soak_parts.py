@@ -1,0 +1,197 @@
+# What a soak consists of: each part runs one bounded slice at a time, chosen by a number that only
+# grows, and says what the slice came to.
+import os
+import re
+import shutil
+import types
+
+from support.fuzz import Fuzzer, build_programs
+from support.build import Build, build_program
+from support.nodes import DemoError
+from support.soak_ledger import Tally
+from support.steps import read_lines
+
+KEPT_PROGRAMS = 'build/soak/programs'
+CRASH_POINTS = ('crash', ['-Dwerror=true', '-Dcrash_points=true'])
+
+
+def keep(path):
+    """A copy: whoever builds the tree during the soak must not change what it runs."""
+    os.makedirs(KEPT_PROGRAMS, exist_ok=True)
+    kept = os.path.join(KEPT_PROGRAMS, os.path.basename(path))
+    shutil.copy2(path, kept + '.new')
+    os.replace(kept + '.new', kept)
+    return os.path.abspath(kept)
+
+
+def number_after(name, text):
+    found = re.findall(rf'{name}=([0-9.]+)', text)
+    return float(found[-1]) if found else 0
+
+
+def first_match(pattern, lines):
+    return next((match.group(1) for match in map(re.compile(pattern).search, lines) if match), '')
+
+
+class Part:
+    """`arguments` are those of the soak, `report` runs the commands and keeps their output."""
+    name = ''
+
+    def __init__(self, report, arguments):
+        self.report = report
+        self.arguments = arguments
+
+    def prepare(self):
+        """Builds what the slices run."""
+
+    def options(self):
+        """What rows of the ledger must have in common to be one."""
+        return ''
+
+    def run(self, number):
+        raise NotImplementedError
+
+    def log_path(self):
+        return self.report.log_path(f'soak {self.name}')
+
+    def execute(self, command, environment=None):
+        """(succeeded, the lines that it said)."""
+        succeeded, log = self.report.run(f'soak {self.name}', command, environment, quiet=True)
+        return succeeded, read_lines(log)
+
+    @staticmethod
+    def verdict(tally, succeeded, is_whole, replay):
+        """A slice that failed, or ended without its last line, is never a good one."""
+        if (not succeeded or not is_whole) and tally.is_good:
+            tally.violations = 1
+        if not tally.is_good:
+            tally.replay = replay
+        return tally
+
+
+class Simulation(Part):
+    name = 'simulation'
+
+    def prepare(self):
+        self.program = keep(build_program('kommander-sim', self.arguments.jobs))
+
+    def options(self):
+        return f'{self.arguments.virtual_seconds} s'
+
+    def run(self, number):
+        last = number + self.arguments.seeds_per_slice - 1
+        seconds = str(self.arguments.virtual_seconds)
+        succeeded, lines = self.execute(
+            [self.program, '--seeds', f'{number}..{last}', '--virtual-seconds', seconds, '--jobs',
+             str(self.arguments.jobs)])
+        end = lines[-1] if lines and lines[-1].startswith('sim: ') else ''
+        tally = Tally(number, last, int(number_after('seeds', end)),
+                      virtual_hours=number_after('virtual_hours', end),
+                      faults=int(number_after('faults', end)),
+                      operations=int(number_after('operations', end)),
+                      violations=int(number_after('violations', end)),
+                      stuck=int(number_after('stuck', end)))
+        replay = first_match(r'^  replay: (.*)$', lines) or (
+            f'kommander-sim --seeds {number}..{last} --virtual-seconds {seconds}')
+        return self.verdict(tally, succeeded, tally.count == last - number + 1, replay)
+
+
+class Chaos(Part):
+    name = 'chaos'
+
+    def prepare(self):
+        self.server = keep(build_program('kommander-kv', self.arguments.jobs))
+        self.judge = keep(build_program('kommander-history', self.arguments.jobs))
+
+    def options(self):
+        return f'{self.arguments.chaos_seconds} s, 3 and 5 nodes'
+
+    def run(self, number):
+        how = ['--seconds', str(self.arguments.chaos_seconds), '--seed', str(number), '--nodes',
+               '3' if number % 2 else '5']
+        succeeded, lines = self.execute(
+            ['python3', '-B', 'tools/support/chaos.py', *how, '--program', self.server, '--judge',
+             self.judge])
+        end = first_match('^(chaos: .*)$', lines)
+        tally = Tally(number, number, 1, faults=int(number_after('faults', end)),
+                      operations=int(number_after('operations', end)),
+                      violations=int(number_after('violations', end)))
+        return self.verdict(tally, succeeded, bool(end), ' '.join(['tools/chaos', *how]))
+
+
+class Fuzz(Part):
+    """One target per slice, one after the other; what it finds it keeps for its next turn."""
+    name = 'fuzz'
+
+    def prepare(self):
+        programs = build_programs(self.report, self.arguments.jobs)
+        if programs is None:
+            raise DemoError('the fuzz targets could not be built')
+        self.fuzzer = Fuzzer(self.report, *map(keep, programs))
+        self.targets = self.fuzzer.targets()
+
+    def options(self):
+        return f'{self.arguments.fuzz_seconds} s, {len(self.targets)} targets in turn'
+
+    def log_path(self):
+        return self.report.log_path(f'fuzz {self.target}')
+
+    def run(self, number):
+        self.target = self.targets[number % len(self.targets)]
+        ran = self.fuzzer.run(self.target, types.SimpleNamespace(
+            executions=None, seconds=self.arguments.fuzz_seconds))
+        tally = Tally(number, number, 1, operations=ran.executions)
+        return self.verdict(tally, ran.succeeded, ran.executions > 0,
+                            f'tools/fuzz --target {self.target}')
+
+
+class CrashMatrix(Part):
+    """A durable log on disks that lose power, fail and flip bits; by the seed."""
+    name = 'crash-matrix'
+
+    def prepare(self):
+        self.program = keep(build_program('crash_matrix', self.arguments.jobs))
+
+    def run(self, number):
+        succeeded, lines = self.execute([self.program, '--seed', str(number)])
+        return self.verdict(Tally(number, number, 1), succeeded, lines[-1:] == ['passed'],
+                            f'crash_matrix --seed {number}')
+
+
+class KillMatrix(Part):
+    """Processes that die at named points of the code; a build of its own."""
+    name = 'kill-matrix'
+
+    def prepare(self):
+        name, options = CRASH_POINTS
+        build = Build(self.report, name, options, self.arguments.jobs)
+        if not build.configure():
+            raise DemoError(f'meson could not configure {build.folder}')
+        path = build.program('kommander-kv')
+        if not path or not build.build([os.path.relpath(path, os.path.abspath(build.folder))]):
+            raise DemoError('kommander-kv with crash points could not be built')
+        os.makedirs(os.path.join(KEPT_PROGRAMS, name), exist_ok=True)
+        self.program = os.path.abspath(os.path.join(KEPT_PROGRAMS, name, 'kommander-kv'))
+        os.replace(keep(path), self.program)
+
+    def options(self):
+        return f'{self.arguments.kills} kills'
+
+    def run(self, number):
+        how = ['--kills', str(self.arguments.kills), '--seed', str(number)]
+        succeeded, lines = self.execute(
+            ['python3', '-B', 'test/crash/kill_matrix.py', self.program, *how])
+        end = lines[-1] if lines else ''
+
+        def count(pattern):
+            return int(first_match(pattern, [end]).replace(',', '') or 0)
+        tally = Tally(number, number, 1,
+                      faults=count(r'^(\d+) kills at') + count(r', (\d+) anywhere else'),
+                      operations=count(r'; ([\d,]+) writes acknowledged') +
+                      count(r', ([\d,]+) reads'), violations=count(r', (\d+) problems'))
+        return self.verdict(tally, succeeded, ' problems, ' in end,
+                            ' '.join(['test/crash/kill_matrix.py kommander-kv', *how]))
+
+
+PARTS = {part.name: part for part in (Simulation, Chaos, Fuzz, CrashMatrix, KillMatrix)}
+DEFAULT = ('simulation', 'chaos', 'fuzz')
