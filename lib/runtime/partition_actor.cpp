@@ -37,6 +37,9 @@ MailboxLimits LimitsOf(const RaftConfiguration& configuration) {
           configuration.queued_messages_max(), configuration.queued_message_bytes_max()};
 }
 
+// Callers that wait for one partition, wherever they stand.
+constexpr std::size_t kWaitersMax = 65536;
+
 // Reads that fail in a row before the partition is given up.
 constexpr int kReadsFailedMax = 8;
 
@@ -229,6 +232,11 @@ bool PartitionActor::Accept(Waiter waiter, raft::RequestId& request) {
   }
   if (stopping_) {
     waiters_.Fail(request, RaftErrc::NodeStopped, NodeId());
+    return false;
+  }
+  // The core bounds what waits in it; behind a slow handler, or without a leader, more may wait.
+  if (waiters_.size() > kWaitersMax) {
+    waiters_.Fail(request, RaftErrc::ProposalQueueFull, announced_leader_);
     return false;
   }
   return true;

@@ -53,6 +53,13 @@ Waiter Waiters::Remove(raft::RequestId request) {
   return waiter;
 }
 
+// Cancelled or expired ones stay in a queue until it is served, which may be never. Looked at when
+// one comes: a queue has at most twice the places that those who wait need.
+bool Waiters::HoldsTooManyAnswered(std::size_t queued) const noexcept {
+  constexpr std::size_t kFewAnswered = 64;
+  return queued > 2 * used_ + kFewAnswered;
+}
+
 void Waiters::NoteDeadline(const Waiter& waiter) noexcept {
   next_deadline_ = std::min(next_deadline_, waiter.deadline);
 }
@@ -63,6 +70,11 @@ void Waiters::AwaitApply(raft::RequestId request, LogIndex index) {
   waiter->stage = Waiter::Stage::kApply;
   waiter->index = index;
   NoteDeadline(*waiter);
+  if (HoldsTooManyAnswered(apply_queue_.size())) {
+    std::erase_if(apply_queue_,
+                  [this](const Queued& queued) { return Find(queued.request) == nullptr; });
+    std::make_heap(apply_queue_.begin(), apply_queue_.end());
+  }
   apply_queue_.push_back(Queued{index, request});
   std::push_heap(apply_queue_.begin(), apply_queue_.end());
 }
@@ -72,6 +84,7 @@ void Waiters::AwaitLeader(raft::RequestId request) {
   if (waiter == nullptr) return;
   waiter->stage = Waiter::Stage::kLeader;
   NoteDeadline(*waiter);
+  if (HoldsTooManyAnswered(leader_queue_.size())) DropAnsweredLeaderWaits();
   leader_queue_.push_back(request);
 }
 
@@ -172,6 +185,10 @@ void Waiters::Expire(Instant now) {
       default: Fail(request, RaftErrc::LeaderTimeout, NodeId()); break;
     }
   }
+  DropAnsweredLeaderWaits();
+}
+
+void Waiters::DropAnsweredLeaderWaits() {
   std::erase_if(leader_queue_,
                 [this](raft::RequestId request) { return Find(request) == nullptr; });
 }

@@ -65,6 +65,10 @@ class Waiters {
 
   void Flush() { completions_.Flush(); }
   [[nodiscard]] std::size_t size() const noexcept { return used_; }
+  // Places taken in the queues outside of the core, those of answered requests among them.
+  [[nodiscard]] std::size_t queued() const noexcept {
+    return apply_queue_.size() + leader_queue_.size();
+  }
 
  private:
   struct Slot {
@@ -77,6 +81,8 @@ class Waiters {
     friend bool operator<(const Queued& a, const Queued& b) noexcept { return a.index > b.index; }
   };
   Waiter Remove(raft::RequestId request);
+  [[nodiscard]] bool HoldsTooManyAnswered(std::size_t queued) const noexcept;
+  void DropAnsweredLeaderWaits();
   void NoteDeadline(const Waiter& waiter) noexcept;
 
   std::vector<Slot> slots_;

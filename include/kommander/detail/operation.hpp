@@ -44,9 +44,10 @@ class Operation : public std::enable_shared_from_this<Operation> {
   [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
 
   // The slot's handler ends here, on the caller's side: it marks and wakes, nothing else. A cancel
-  // that overtakes the submission is found by the mark.
+  // that overtakes the submission is found by the mark. Asked for again, it wakes nobody.
   void RequestCancel(boost::asio::cancellation_type type) {
-    cancel_.fetch_or(static_cast<unsigned>(type), std::memory_order_acq_rel);
+    const auto bits = static_cast<unsigned>(type);
+    if ((cancel_.fetch_or(bits, std::memory_order_acq_rel) & bits) == bits) return;
     if (auto sink = sink_.lock()) sink->OnCancel(shared_from_this());
   }
   [[nodiscard]] boost::asio::cancellation_type cancel_requested() const noexcept {

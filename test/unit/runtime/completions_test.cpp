@@ -30,6 +30,22 @@ TEST_CASE("handlers run later, in order, on their executor") {
   REQUIRE(told == "abc");
 }
 
+TEST_CASE("a cancellation wakes whoever waits once for each of its kinds") {
+  struct Sink final : kommander::detail::CancelSink {
+    void OnCancel(std::shared_ptr<kommander::detail::Operation>) noexcept override { ++woken; }
+    int woken = 0;
+  };
+  asio::io_context context;
+  const auto sink = std::make_shared<Sink>();
+  const auto operation = MakeOperation<int>([](error_code, int) {}, context.get_executor(), sink);
+  for (int i = 0; i < 3; ++i) operation->RequestCancel(asio::cancellation_type::total);
+  CHECK(sink->woken == 1);
+  for (int i = 0; i < 3; ++i) operation->RequestCancel(asio::cancellation_type::terminal);
+  CHECK(sink->woken == 2);
+  CHECK(operation->cancel_requested() ==
+        (asio::cancellation_type::total | asio::cancellation_type::terminal));
+}
+
 TEST_CASE("one runner per distinct executor") {
   asio::io_context context;
   auto first = asio::make_strand(context);

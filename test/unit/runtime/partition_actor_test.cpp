@@ -2,6 +2,7 @@
 // not taken over.
 #include "runtime/partition_actor.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -159,4 +160,32 @@ TEST_CASE("what a node owes finds its place on a disk without room") {
   CHECK(std::get<AppendReply>(node.transport->sent[2].body).accepted);
   CHECK(node.services->appends_dropped.load() == 0);
   CHECK_FALSE(node.actor->Status().failed);
+}
+
+TEST_CASE("more callers than a partition keeps are refused, wherever the others wait") {
+  constexpr int kKept = 65536;
+  Follower node;
+  int waiting = 0;
+  std::vector<error_code> told;
+  const auto wait = [&] {
+    auto operation = detail::MakeOperation<NodeId>(
+        [&](error_code error, NodeId) {
+          --waiting;
+          told.push_back(error);
+        },
+        node.context.get_executor(), {});
+    ++waiting;
+    node.actor->Submit(LeaderEvent{std::move(operation), nullptr, kNever});
+    if (waiting % 1024 == 0) node.Run();
+  };
+  for (int i = 0; i < kKept; ++i) wait();
+  node.Run();
+  CHECK(told.empty());
+  wait();
+  node.Run();
+  CHECK(told == std::vector<error_code>{RaftErrc::ProposalQueueFull});
+  // The others go on waiting, and are told.
+  node.Hear(Heartbeat{LogIndex(), 1});
+  CHECK(waiting == 0);
+  CHECK(std::count(told.begin(), told.end(), error_code()) == kKept);
 }

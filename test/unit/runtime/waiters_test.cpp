@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "catch.hpp"
@@ -114,4 +115,30 @@ TEST_CASE("the end answers everybody: writes as unknown, the rest as stopped") {
   REQUIRE(f.told[1] == std::vector<error_code>{RaftErrc::OutcomeUnknown});
   REQUIRE(f.told[2] == std::vector<error_code>{RaftErrc::NodeStopped});
   REQUIRE(f.waiters.size() == 0);
+}
+
+// A handler that hangs, or a partition without a leader, serves these queues never.
+TEST_CASE("callers that have left take no places of the queues outside of the core") {
+  Fixture f;
+  for (int i = 0; i < 10'000; ++i) {
+    const auto applying = f.Write(1, At(1));
+    f.waiters.AwaitApply(applying, LogIndex(5));
+    const auto leader = f.Leader(2, At(60'000));
+    f.waiters.AwaitLeader(leader);
+    f.waiters.Expire(At(2));
+    f.waiters.Fail(leader, asio::error::operation_aborted, NodeId());
+  }
+  CHECK(f.waiters.size() == 0);
+  CHECK(f.waiters.queued() <= 200);
+  // Those that stay are still served, in order.
+  const auto late = f.Write(3);
+  f.waiters.AwaitApply(late, LogIndex(9));
+  const auto early = f.Write(4);
+  f.waiters.AwaitApply(early, LogIndex(6));
+  f.waiters.AdvanceApplied(LogIndex(8));
+  f.Run();
+  CHECK(f.told[3].empty());
+  CHECK(f.told[4] == std::vector<error_code>{{}});
+  CHECK(f.told[1].size() == 10'000);
+  CHECK(f.told[2].size() == 10'000);
 }
