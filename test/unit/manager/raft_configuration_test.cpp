@@ -84,6 +84,15 @@ TEST_CASE("initial members") {
     configuration.InitialMembers({Member(1, 1), Member(0, 2)});
     CheckOne(configuration, "initial_members[1].id", {"0", "1 to 4294967295"});
   }
+  SECTION("more than a roster holds") {
+    std::vector<NodeAddress> members;
+    for (std::uint16_t id = 1; id <= 256; ++id) members.push_back(Member(id, id));
+    configuration.InitialMembers(members);
+    CHECK(configuration.Validate().empty());
+    members.push_back(Member(257, 257));
+    configuration.InitialMembers(members);
+    CheckOne(configuration, "initial_members", {"257 nodes", "at most 256"});
+  }
   SECTION("an id twice") {
     configuration.InitialMembers({Member(1, 1), Member(2, 2), Member(2, 3)});
     CheckOne(configuration, "initial_members[2].id", {"2", "initial_members[1]"});
