@@ -47,6 +47,7 @@ class Checker final : public Observer {
   // --- Told by the cluster and its clients ---
   void AddDisk(NodeId node, std::shared_ptr<SimDisk> disk);
   void LifeBegan(NodeId node);
+  void LifeEnded(NodeId node) { facts_.EndLife(node); }
   // Compared with the last one; equal ones cost a comparison.
   void Look(NodeId node, const PartitionStatus& status);
   void Delivered(NodeId node, const RaftLog& log, bool restored);

@@ -77,6 +77,10 @@ std::size_t LogView::CountConfigurationsAfter(LogIndex index) const noexcept {
 
 void Facts::BeginLife(NodeId node) {
   std::erase_if(views_, [&](const auto& view) { return view.first >> 32 == node.value(); });
+  EndLife(node);
+}
+
+void Facts::EndLife(NodeId node) {
   std::erase_if(statuses_, [&](const auto& status) { return status.first >> 32 == node.value(); });
 }
 

@@ -81,6 +81,8 @@ class Facts {
   void AddDisk(NodeId node, std::shared_ptr<SimDisk> disk) { disks_[node] = std::move(disk); }
   // The node starts with empty hands.
   void BeginLife(NodeId node);
+  // What it shows is not looked at any more, though something of it may yet run and answer.
+  void EndLife(NodeId node);
   void Recovered(NodeId node, PartitionId partition);
   void Submitted(NodeId node, const WriteUnit& unit);
   // A unit that went past the scheduler, when a partition is created, makes the view.

@@ -165,6 +165,7 @@ void Replacement::DismissImpostor() {
       std::any_of(std::begin(refusals), std::end(refusals),
                   [&](RaftErrc refusal) { return impostor_->join_error() == refusal; });
   if (is_refused) ++impostors_refused_;
+  if (impostor_->HasConversed()) complain("has been let in");
   if (impostor_->IsJoined()) complain("has joined the cluster");
   for (const auto& [partition, log] : impostor_->disk()->partitions()) {
     if (partition != kSystemPartition || log.last().value() != 0) complain("has learnt a log");

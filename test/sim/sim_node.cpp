@@ -187,6 +187,7 @@ bool SimNode::HasLog() const {
 
 void SimNode::EndLife() {
   raft_.reset();
+  checker_.LifeEnded(id_);
   // The scheduler and the transport go with the node that shares them.
   io_.reset();
   transport_.reset();

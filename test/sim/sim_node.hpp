@@ -65,6 +65,12 @@ class SimNode {
   // JoinCluster has ended with an error, or a partition's storage has failed.
   [[nodiscard]] bool IsBroken() const;
   [[nodiscard]] bool IsJoined() const noexcept { return join_ended_ && !join_error_; }
+  // Whether any peer has let it in, in this life.
+  [[nodiscard]] bool HasConversed() const {
+    if (!transport_) return false;
+    const TransportStatistics statistics = transport_->Statistics();
+    return statistics.messages_sent + statistics.messages_received != 0;
+  }
   // Whether it takes part in elections: its store tells that there is a cluster, or it has heard
   // so.
   [[nodiscard]] bool CanVote() const { return IsUp() ? had_log_ || IsJoined() : HasLog(); }

@@ -131,7 +131,12 @@ SimNode* Simulation::LeaderOf(PartitionId partition) const {
 
 bool Simulation::AwaitLeaders(Instant limit) {
   return RunUntilHolds(limit, [&] {
-    for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
+    // A node that was left out of the system partition before it had heard of the others lacks them
+    // until it is let in again.
+    const bool has_all = std::all_of(nodes_.begin(), nodes_.end(),
+                                     [](const auto& node) { return node->IsJoined(); });
+    const std::uint32_t last = has_all ? cluster_.partitions : 0;
+    for (std::uint32_t partition = 0; partition <= last; ++partition) {
       if (LeaderOf(partition) == nullptr) return false;
     }
     return true;
@@ -152,15 +157,15 @@ bool Simulation::AwaitJoined(Instant limit) {
   });
 }
 
-// Everybody votes again in every partition.
-bool Simulation::AwaitMembers(Instant limit) {
+// Everybody votes again in the partitions up to `last`.
+bool Simulation::AwaitMembers(std::uint32_t last, Instant limit) {
   std::vector<NodeId> all;
   for (const auto& node : nodes_) all.push_back(node->id());
   const Configuration everybody(all);
   std::map<PartitionId, std::uint64_t> asked;
   return RunUntilHolds(limit, [&] {
     bool done = true;
-    for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
+    for (std::uint32_t partition = 0; partition <= last; ++partition) {
       SimNode* leader = LeaderOf(partition);
       done = done && leader != nullptr;
       if (leader == nullptr) continue;
@@ -317,8 +322,12 @@ void Simulation::LivenessPhase() {
   // The disks' leftovers, and the connections that have to be made, are not the library's.
   if (!AwaitLeaders(world_.Now() + 10 * timeout + 1s)) return BeStuck("no leader everywhere");
   if (!AwaitReplacement(world_.Now() + 20 * timeout + 10s)) return BeStuck("no replacement");
-  if (!AwaitMembers(world_.Now() + 20 * timeout)) return BeStuck("members do not change");
+  if (!AwaitMembers(0, world_.Now() + 20 * timeout)) return BeStuck("members do not change");
   if (!AwaitJoined(world_.Now() + 10 * timeout)) return BeStuck("a node does not join");
+  if (!AwaitLeaders(world_.Now() + 10 * timeout)) return BeStuck("no leader everywhere");
+  if (!AwaitMembers(cluster_.partitions, world_.Now() + 20 * timeout)) {
+    return BeStuck("members do not change");
+  }
   if (!AwaitFreshWrites(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh write");
   if (!AwaitEqualStates(world_.Now() + 20 * timeout + 5s)) return BeStuck("states differ");
   if (!AwaitFreshReads(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh read");

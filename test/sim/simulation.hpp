@@ -69,7 +69,7 @@ class Simulation {
   void LivenessPhase();
   bool AwaitLeaders(Instant limit);
   bool AwaitReplacement(Instant limit);
-  bool AwaitMembers(Instant limit);
+  bool AwaitMembers(std::uint32_t last, Instant limit);
   bool AwaitJoined(Instant limit);
   bool AwaitFreshWrites(Instant limit);
   bool AwaitEqualStates(Instant limit);
