@@ -33,6 +33,18 @@ Incarnation PinOf(const SimDisk& disk, NodeId node) {
   return {};
 }
 
+// Where the newest configuration begins that is known to be committed and in the log.
+LogIndex NewestSettled(const LogView& view, const std::vector<CommittedItem>& committed) {
+  const auto& versions = view.configurations();
+  const auto is_settled = [&](const LogView::Version& version) {
+    if (version.index == view.base()) return true;
+    if (version.index.value() > committed.size()) return false;
+    const auto item = view.At(version.index);
+    return item && item->chain == committed[version.index.value() - 1].chain;
+  };
+  return std::find_if(versions.rbegin(), versions.rend(), is_settled)->index;
+}
+
 std::vector<NodeId> Exchange(std::vector<NodeId> list, NodeId from, NodeId to) {
   std::replace(list.begin(), list.end(), from, to);
   return list;
@@ -92,41 +104,49 @@ bool Replacement::CanCount(const SimNode& node) const {
          });
 }
 
-// Whatever the other node may yet take for the configuration in force can do without the lost one.
-bool Replacement::KeepsMajorities(const SimNode& other, PartitionId partition, NodeId lost) const {
-  if (checker_.facts().Disk(other.id(), partition) == nullptr) return true;
-  const LogView* view = checker_.facts().View(other.id(), partition);
-  if (view == nullptr) return false;  // it has not read its log back yet
+// Every configuration of the partition that is or may come to be in force can do without the lost
+// node: the newest that is known to be committed, and whatever a log that has it holds after it.
+// Other logs lack what is committed, so their nodes decide nothing.
+bool Replacement::KeepsMajorities(PartitionId partition, NodeId lost) const {
   const auto& committed = checker_.facts().Committed(partition);
-  const auto is_settled = [&](const LogView::Version& version) {
-    if (version.index == view->base()) return true;
-    if (version.index.value() > committed.size()) return false;
-    const auto item = view->At(version.index);
-    return item && item->chain == committed[version.index.value() - 1].chain;
-  };
-  const auto remains = [lost](NodeId node) { return node != lost; };
-  const auto& versions = view->configurations();
-  for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
-    if (!IsQuorum(version->configuration, remains)) return false;
-    if (is_settled(*version)) return !version->configuration.IsJoint();
+  std::vector<const LogView*> views;
+  std::vector<NodeId> holders;
+  LogIndex newest;
+  for (const auto& node : nodes_) {
+    // One that has not made the partition yet is no help.
+    if (checker_.facts().Disk(node->id(), partition) == nullptr) continue;
+    const LogView* view = checker_.facts().View(node->id(), partition);
+    if (view == nullptr) return false;  // it has not read its log back yet
+    views.push_back(view);
+    if (node->id() != lost) holders.push_back(node->id());
+    newest = std::max(newest, NewestSettled(*view, committed));
   }
-  return true;
+  const auto remains = [&](NodeId node) {
+    return std::find(holders.begin(), holders.end(), node) != holders.end();
+  };
+  return std::all_of(views.begin(), views.end(), [&](const LogView* view) {
+    if (NewestSettled(*view, committed) < newest) return true;
+    const auto& versions = view->configurations();
+    return std::all_of(versions.begin(), versions.end(), [&](const LogView::Version& version) {
+      if (version.index < newest) return true;
+      const bool ends_joint = version.index == newest && version.configuration.IsJoint();
+      return !ends_joint && IsQuorum(version.configuration, remains);
+    });
+  });
 }
 
 bool Replacement::CanWipe(std::size_t machine) const {
   const SimNode& node = *nodes_[machine];
   if (IsOpen() || nodes_.size() < NodesNeeded(FaultKind::kReplace)) return false;
   if (workload_.IsReconfiguring() || !IsKnownToAll(node)) return false;
-  bool is_roster_known = false;
   for (const auto& other : nodes_) {
     if (other.get() == &node) continue;
     if (!CanCount(*other)) return false;
-    is_roster_known = is_roster_known || (other->IsUp() && other->IsJoined());
-    for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
-      if (!KeepsMajorities(*other, partition, node.id())) return false;
-    }
   }
-  return is_roster_known;
+  for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
+    if (!KeepsMajorities(partition, node.id())) return false;
+  }
+  return true;
 }
 
 void Replacement::Wipe(std::size_t machine, bool impostor_first) {

@@ -70,8 +70,7 @@ class Replacement {
   bool Settle(PartitionId partition);
   void DismissImpostor();
   [[nodiscard]] bool IsKnownToAll(const SimNode& node) const;
-  [[nodiscard]] bool KeepsMajorities(const SimNode& other, PartitionId partition,
-                                     NodeId lost) const;
+  [[nodiscard]] bool KeepsMajorities(PartitionId partition, NodeId lost) const;
   [[nodiscard]] SimNode* LeaderOf(PartitionId partition) const;
 
   World& world_;
