@@ -1,6 +1,6 @@
 // kommander-kv: a linearizable key/value service, as an example of how one is written with the
 // library. Here are its options and how the parts meet; read on in kv_store.hpp (the state
-// machine), kv_service.hpp (the routes: how a write and a read go) and http.hpp.
+// machine), kv_request.hpp (the routes), kv_service.hpp (how a write and a read go) and http.hpp.
 #include <csignal>
 #include <filesystem>
 #include <iostream>

@@ -9,9 +9,15 @@ namespace kommander::fuzz {
 
 std::span<const Target* const> AllTargets() noexcept {
   static constexpr std::array kAll{
-      &kConfigurationTarget, &kEntryBodyTarget,     &kFrameHeaderTarget,   &kFrameStreamTarget,
-      &kGreetingTarget,      &kMessageValuesTarget, &kMessagesTarget,      &kPinsTarget,
-      &kRaftCoreTarget,      &kRejectTarget,        &kSystemCommandTarget, &kWalRecordTarget,
+      &kConfigurationTarget,     &kEntryBodyTarget,     &kFrameHeaderTarget,   &kFrameStreamTarget,
+      &kGreetingTarget,          &kMessageValuesTarget, &kMessagesTarget,      &kPinsTarget,
+      &kRaftCoreTarget,          &kRejectTarget,        &kSystemCommandTarget, &kWalRecordTarget,
+#ifdef KOMMANDER_FUZZ_JSON
+      &kConfigurationFileTarget,
+#endif
+#ifdef KOMMANDER_FUZZ_HTTP
+      &kHttpExchangeTarget,      &kHttpRequestTarget,
+#endif
 #ifdef KOMMANDER_FUZZ_TCP
       &kTcpConnectionTarget,
 #endif

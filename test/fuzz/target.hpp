@@ -19,10 +19,13 @@ struct Target {
 };
 
 extern const Target kConfigurationTarget;
+extern const Target kConfigurationFileTarget;  // when there is nlohmann_json
 extern const Target kEntryBodyTarget;
 extern const Target kFrameHeaderTarget;
 extern const Target kFrameStreamTarget;
 extern const Target kGreetingTarget;
+extern const Target kHttpExchangeTarget;  // when there is Boost.JSON
+extern const Target kHttpRequestTarget;
 extern const Target kMessagesTarget;
 extern const Target kMessageValuesTarget;
 extern const Target kPinsTarget;

@@ -1,0 +1,145 @@
+// The routes of the service: what a client asks for, read off its request alone.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <boost/locale/utf.hpp>
+
+#include "http.hpp"
+
+namespace kv {
+
+// The whole text as a decimal number; none when it is anything else or too large.
+template <class Number>
+std::optional<Number> ParseNumber(std::string_view text) {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && parsed == end ? std::optional(number) : std::nullopt;
+}
+
+// "%41b" is "Ab"; empty when a percent sign is not followed by two hexadecimal digits.
+inline std::string PercentDecode(std::string_view text) {
+  std::string decoded;
+  for (; !text.empty(); text.remove_prefix(1)) {
+    auto byte = static_cast<std::uint8_t>(text[0]);
+    if (byte == '%') {
+      const char* const end = text.data() + 3;
+      if (text.size() < 3 || std::from_chars(end - 2, end, byte, 16).ptr != end) return "";
+      text.remove_prefix(2);
+    }
+    decoded += static_cast<char>(byte);
+  }
+  return decoded;
+}
+
+// "?a=1&b=2": the value of the first parameter of that name.
+inline std::string Parameter(std::string query, std::string name, std::string otherwise) {
+  std::replace(query.begin(), query.end(), '?', '&');
+  const std::size_t at = query.find("&" + name + "=");
+  if (at == query.npos) return otherwise;
+  const std::string value = query.substr(at + name.size() + 2);
+  return value.substr(0, value.find('&'));
+}
+
+inline bool IsUtf8(std::string_view text) {
+  using Utf8 = boost::locale::utf::utf_traits<char>;
+  for (auto next = text.begin(); next != text.end();) {
+    if (!boost::locale::utf::is_valid_codepoint(Utf8::decode(next, text.end()))) return false;
+  }
+  return true;
+}
+
+// {"expect":string|null,"value":string|null} and nothing else; or else an empty object.
+inline json::object ParseSwap(const std::string& body) {
+  using Members = std::map<std::string, std::optional<std::string>>;
+  boost::system::error_code error;
+  const auto swap = json::try_value_to<Members>(json::parse(body, error));
+  const bool is_whole = swap && swap->size() == 2 && swap->count("expect") && swap->count("value");
+  return is_whole ? json::value_from(*swap).as_object() : json::object();
+}
+
+struct Call {
+  unsigned refusal = 0;  // a status, when it cannot be served, and why
+  std::string_view why = {};
+  // "status", "lines", "read"; of a write: "append", "put", "delete", "cas".
+  std::string_view type = {};
+  std::uint32_t log = 0;   // of "lines" and "append": a partition, which may not exist
+  std::string key = {};    // of the others
+  bool is_local = false;   // of "read"
+  std::uint64_t from = 0;  // of "lines"
+  std::uint64_t limit = 0;
+  json::object command = {};  // of a write
+};
+
+inline Call ParseLogCall(bool is_get, std::string_view partition, const std::string& query) {
+  Call call;
+  call.log = ParseNumber<std::uint32_t>(partition).value_or(0);
+  call.type = is_get ? "lines" : "append";
+  if (!is_get) return call;
+  const auto from = ParseNumber<std::uint64_t>(Parameter(query, "from", "0"));
+  const auto limit = ParseNumber<std::uint64_t>(Parameter(query, "limit", "1000"));
+  if (!from || !limit) return {400, "from and limit are numbers"};
+  call.from = *from;
+  call.limit = std::min<std::uint64_t>(*limit, 1000);
+  return call;
+}
+
+inline Call CheckValues(Call call) {
+  for (const auto& [name, value] : call.command) {
+    if (!value.is_string() || name == "key") continue;
+    if (value.get_string().size() > kValueBytesMax) return {413, "more than 1 MiB"};
+    if (!IsUtf8(value.get_string())) return {400, "the value is not UTF-8"};
+  }
+  return call;
+}
+
+inline Call ParseCall(const Request& request) {
+  std::string_view path = request.target();
+  const std::string query(path.substr(std::min(path.find('?'), path.size())));
+  path.remove_suffix(query.size());
+  const http::verb method = request.method();
+  const bool is_get = method == http::verb::get, is_post = method == http::verb::post;
+  const bool is_put = method == http::verb::put, is_delete = method == http::verb::delete_;
+  const bool is_cas = is_post && path.ends_with("/cas");
+  Call call;
+  if (path == "/status" && is_get) {
+    call.type = "status";
+    return call;
+  }
+  if (path.starts_with("/log/") && (is_get || is_post)) {
+    call = ParseLogCall(is_get, path.substr(5), query);
+    if (is_post) call.command = {{"key", ""}, {"value", request.body()}};
+    return CheckValues(std::move(call));
+  }
+  if (is_cas) path.remove_suffix(4);
+  if (!path.starts_with("/kv/") || path.find('/', 4) != path.npos ||
+      !(is_get || is_put || is_delete || is_cas)) {
+    return {404, "no such route"};
+  }
+  call.key = PercentDecode(path.substr(4));
+  if (call.key.empty() || call.key.size() > 512) {
+    return {400, "a key is 1 to 512 bytes, encoded"};
+  }
+  call.type = is_get ? "read" : is_put ? "put" : is_delete ? "delete" : "cas";
+  if (is_get) {
+    const std::string local = Parameter(query, "local", "0");
+    if (local != "0" && local != "1") return {400, "local is 0 or 1"};
+    call.is_local = local == "1";
+    return call;
+  }
+  if (is_cas) call.command = ParseSwap(request.body());
+  if (is_put) call.command = {{"value", request.body()}};
+  if (is_delete) call.command = {{"value", nullptr}};
+  if (call.command.empty()) {
+    return {400, R"(not {"expect":text|null,"value":text|null})"};
+  }
+  call.command["key"] = call.key;
+  return CheckValues(std::move(call));
+}
+
+}  // namespace kv
