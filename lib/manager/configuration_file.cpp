@@ -172,6 +172,8 @@ constexpr std::array kKeys = {
     Key<C>{"queued_proposal_bytes_max", "queued_proposal_bytes_max",
            &SetSize<&C::QueuedProposalBytesMax>},
     Key<C>{"queued_messages_max", "queued_messages_max", &SetSize<&C::QueuedMessagesMax>},
+    Key<C>{"queued_message_bytes_max", "queued_message_bytes_max",
+           &SetSize<&C::QueuedMessageBytesMax>},
     Key<C>{"entry_bytes_max", "entry_bytes_max", &SetSize<&C::EntryBytesMax>},
     Key<C>{"inflight_bytes_max", "inflight_bytes_max", &SetSize<&C::InflightBytesMax>},
     Key<C>{"uncommitted_bytes_max", "uncommitted_bytes_max", &SetSize<&C::UncommittedBytesMax>},

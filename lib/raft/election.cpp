@@ -19,7 +19,7 @@ std::optional<MessageBody> AnswerToOldTerm(const MessageBody& body, LogIndex dur
     reply.rejected = append->previous_index;
     return reply;
   }
-  if (const auto* heartbeat = std::get_if<Heartbeat>(&body)) {
+  if (std::holds_alternative<Heartbeat>(body)) {
     // The sender may lead again by now, in a later life that counts its rounds anew: an answer to
     // what it sent before must not confirm one of them.
     return HeartbeatReply{0, durable};
