@@ -2,6 +2,7 @@
 // granted vote, a candidacy, leadership of a term, an acknowledged entry.
 #pragma once
 
+#include <algorithm>
 #include <map>
 
 #include "invariants/invariant.hpp"
@@ -41,6 +42,13 @@ class PromisesAreSynced final : public Invariant {
   void RequireEntry(NodeId node, const Message& message, LogIndex matched) const {
     RequireLast(node, message, matched);
     const DiskPartition* disk = facts().Disk(node, message.partition);
+    // Or, after a crash, it could help to elect somebody in a term that this one has passed.
+    const Term term =
+        disk == nullptr ? Term() : std::max(disk->hard_state.term, disk->TermAt(disk->last()));
+    if (term < message.term) {
+      Violate(Place(node, message.partition) + " acknowledges in term " + Text(message.term) +
+              "; on its disk is term " + Text(term));
+    }
     const LogView* view = facts().View(node, message.partition);
     if (disk == nullptr || view == nullptr || matched <= view->base()) return;
     if (disk->TermAt(matched) == view->TermAt(matched)) return;

@@ -1,8 +1,9 @@
 // State Machine Safety (Raft, figure 3; thesis 3.6): no two nodes deliver different entries for one
 // index. Stronger here: what each life of each node delivers is the same sequence from the start,
-// without a gap and without a repetition.
+// without a gap and without a repetition, and of a batch in the order in which it was written.
 #pragma once
 
+#include <cstring>
 #include <map>
 #include <vector>
 #include <xxhash.h>
@@ -24,6 +25,7 @@ class StateMachineSafety final : public Invariant {
         log.index(), log.ordinal(), log.term(),
         XXH3_64bits_withSeed(log.payload().data(), log.payload().size(),
                              XXH3_64bits(log.type().data(), log.type().size()))};
+    RequirePlace(node, log);
     if (restored && cursor.live) {
       Violate(Place(node, log.partition()) + ": entry " + Text(log.index()) +
               " is delivered as restored after a live one");
@@ -66,6 +68,16 @@ class StateMachineSafety final : public Invariant {
     std::size_t next = 0;
     bool live = false;
   };
+  // A client writes the operation and the payload's place in its batch into the payload.
+  void RequirePlace(NodeId node, const RaftLog& log) const {
+    std::uint64_t id = 0;
+    std::uint32_t place = 0;
+    if (log.payload().size() < sizeof id + sizeof place) return;
+    std::memcpy(&place, log.payload().data() + sizeof id, sizeof place);
+    if (place == log.ordinal()) return;
+    Violate(Place(node, log.partition()) + ": entry " + Text(log.index()) + " has payload " +
+            std::to_string(place) + " of its batch in place " + std::to_string(log.ordinal()));
+  }
   static std::string Name(const Delivery& delivery) {
     return std::string("(").append(Text(delivery.index)) + "." + std::to_string(delivery.ordinal) +
            " of term " + Text(delivery.term) + ")";

@@ -51,6 +51,7 @@ class SlowDisk final : public IoScheduler {
  public:
   error_code Start(std::shared_ptr<Wal>) override { return {}; }
   error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> submitter) override {
+    if (refusal) return refusal;
     sink = std::move(submitter);
     units.push_back(std::move(unit));
     return {};
@@ -67,6 +68,7 @@ class SlowDisk final : public IoScheduler {
   void Sync() { sink->OnWritten(units.back().partition, units.back().unit, {}); }
 
   bool is_saturated = false;
+  error_code refusal;
   std::vector<WriteUnit> units;
   std::shared_ptr<IoSink> sink;
 };
@@ -188,4 +190,12 @@ TEST_CASE("more callers than a partition keeps are refused, wherever the others 
   node.Hear(Heartbeat{LogIndex(), 1});
   CHECK(waiting == 0);
   CHECK(std::count(told.begin(), told.end(), error_code()) == kKept);
+}
+
+TEST_CASE("a unit that the disk refuses is a failed write, not one to wait for") {
+  Follower node;
+  node.disk->refusal = RaftErrc::StorageFailed;
+  node.Hear(Follower::Append(1));
+  CHECK(node.actor->Status().failed);
+  CHECK(node.transport->sent.empty());
 }
