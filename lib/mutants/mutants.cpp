@@ -10,7 +10,7 @@ namespace kommander::mutants {
 namespace {
 
 constexpr Description kAll[] = {
-#define X(name, breaks, what) {Mutant::name, #name, breaks, what},
+#define X(name, breaks, failure, what) {Mutant::name, #name, breaks, failure, what},
 #include "mutants/list.inc"
 #undef X
 };

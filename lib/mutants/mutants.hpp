@@ -15,7 +15,7 @@ namespace kommander::mutants {
 
 enum class Mutant : std::uint8_t {
   none,
-#define X(name, breaks, what) name,
+#define X(name, breaks, failure, what) name,
 #include "mutants/list.inc"
 #undef X
 };
@@ -23,7 +23,8 @@ enum class Mutant : std::uint8_t {
 struct Description {
   Mutant mutant;
   std::string_view name;
-  std::string_view breaks;  // the part of the protocol, as docs/testing.md groups them
+  std::string_view breaks;   // the part of the protocol, as docs/testing.md groups them
+  std::string_view failure;  // the class of failures that it stands for
   std::string_view what;
 };
 

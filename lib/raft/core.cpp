@@ -67,7 +67,8 @@ Core::Impl::Impl(CoreOptions options, RecoveredPartition&& recovered, LogIndex a
   handed_off_ = applied_ = boundary;
   KOMMANDER_ASSERT(ledger_.Restore(recovered.boundary.ledger.bytes()),
                    "recovery has looked at the ledger");
-  read_number_ = random_.Next() >> 1;  // never wraps
+  // Never wraps. Another life begins elsewhere.
+  if (!KOMMANDER_MUTANT(read_numbers_repeat)) read_number_ = random_.Next() >> 1;
   DrawElectionDeadline();
 }
 

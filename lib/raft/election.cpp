@@ -22,7 +22,7 @@ std::optional<MessageBody> AnswerToOldTerm(const MessageBody& body, LogIndex dur
   if (std::holds_alternative<Heartbeat>(body)) {
     // The sender may lead again by now, in a later life that counts its rounds anew: an answer to
     // what it sent before must not confirm one of them.
-    return HeartbeatReply{0, durable};
+    return HeartbeatReply{KOMMANDER_MUTANT(old_round_answered) ? heartbeat->round : 0, durable};
   }
   if (const auto* read = std::get_if<ReadIndexRequest>(&body)) {
     return ReadIndexReply{read->request, false, LogIndex()};
@@ -277,6 +277,7 @@ void Core::Impl::BecomeLeader() {
     unsafe = unsafe.Next();
     if (const Entry* entry = log_.Find(unsafe)) inherited.bytes += entry->SizeBytes();
   }
+  if (KOMMANDER_MUTANT(leader_reuses_indexes)) TruncateLog(committed_.Next());
   quota_bytes_ = inherited.bytes;
   quota_.push_back(inherited);
   AppendEntry(EntryKind::kNoop, Ticket(), Payload());

@@ -37,8 +37,8 @@ std::optional<RaftErrc> Core::Impl::RefuseProposal(const Propose& input) const {
   if (input.kind != EntryKind::kApplication) return RaftErrc::InvalidArgument;
   const std::size_t bytes = kEntryOverheadBytes + input.body.size();
   if (bytes > options_.entry_bytes_max) return RaftErrc::ProposalTooLarge;
-  const bool over_quota =
-      quota_bytes_ != 0 && quota_bytes_ + bytes > options_.uncommitted_bytes_max;
+  const bool over_quota = !KOMMANDER_MUTANT(quota_ignored) && quota_bytes_ != 0 &&
+                          quota_bytes_ + bytes > options_.uncommitted_bytes_max;
   if (over_quota || RequestCount() >= options_.requests_max) return RaftErrc::ProposalQueueFull;
   return std::nullopt;
 }

@@ -12,6 +12,8 @@
 
 #include <kommander/detail/crash_point.hpp>
 
+#include "mutants/mutants.hpp"
+
 namespace kommander::storage {
 namespace {
 
@@ -58,6 +60,7 @@ void FileDescriptor::Reset() noexcept {
 }
 
 bool SyncDirectory(const std::string& path) noexcept {
+  if (KOMMANDER_MUTANT(directory_unsynced)) return true;
   const FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return directory.is_open() && ::fsync(directory.get()) == 0;
 }

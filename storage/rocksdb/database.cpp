@@ -13,6 +13,7 @@
 #include <kommander/detail/crash_point.hpp>
 
 #include "codec/wal_record.hpp"
+#include "mutants/mutants.hpp"
 #include "rocksdb/batch_chain.hpp"
 #include "rocksdb/keys.hpp"
 #include "rocksdb/log_file_system.hpp"
@@ -167,7 +168,7 @@ error_code Database::CheckSynced(const Contents& contents, std::string& detail) 
     return Refuse(RaftErrc::WalCorrupted, detail, directory_.path(),
                   std::string("its file `synced` is ") + (is_missing ? "missing" : "damaged"));
   }
-  if (contents.number >= synced_.number()) return {};
+  if (KOMMANDER_MUTANT(lost_batches_unnoticed) || contents.number >= synced_.number()) return {};
   return Refuse(RaftErrc::WalCorrupted, detail, directory_.path(),
                 "acknowledged data is gone: batch " + std::to_string(synced_.number()) +
                     " was synced, the newest that can be read is " +
@@ -216,6 +217,7 @@ error_code Database::OpenForWriting(const Contents& contents, std::string& detai
 // Recovery flushes what it read from the WAL, whose pages may be in memory only. Nothing may be
 // left in memory tables then; should it be, it is flushed here.
 error_code Database::SyncAnew(std::string& detail) {
+  if (KOMMANDER_MUTANT(recovery_unsynced)) return {};
   rocksdb::FlushOptions options;
   options.wait = true;
   const rocksdb::Status status = db_->Flush(options, {log_, state_});
@@ -234,10 +236,12 @@ error_code Database::Commit(rocksdb::WriteBatch& batch) noexcept {
   rocksdb::WriteOptions options;
   options.sync = true;
   KOMMANDER_CRASH_POINT("wal.before_write");
+  if (KOMMANDER_MUTANT(number_before_batch)) (void)synced_.Store(number_ + 1);
   const rocksdb::Status status = db_->Write(options, &batch);
   KOMMANDER_CRASH_POINT("wal.after_sync");
   if (!status.ok() || has_failed() || !synced_.Store(number_ + 1)) {
     failed_->store(true);
+    if (KOMMANDER_MUTANT(failed_store_writes_on)) failed_->store(!db_->Resume().ok());
     return RaftErrc::StorageFailed;
   }
   ++number_;

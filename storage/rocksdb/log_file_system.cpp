@@ -9,6 +9,8 @@
 
 #include <kommander/detail/crash_point.hpp>
 
+#include "mutants/mutants.hpp"
+
 namespace kommander::storage {
 namespace {
 
@@ -72,6 +74,7 @@ class LogFile final : public rocksdb::FSWritableFile {
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
     NoteSync();
     KOMMANDER_CRASH_POINT("log.before_sync");
+    if (KOMMANDER_MUTANT(log_unsynced)) return IOStatus::OK();
     return file_->Sync(options, debug);
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {

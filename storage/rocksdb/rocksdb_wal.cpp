@@ -10,6 +10,7 @@
 
 #include "codec/wal_record.hpp"
 #include "common/body_arena.hpp"
+#include "mutants/mutants.hpp"
 #include "rocksdb/keys.hpp"
 
 namespace kommander::storage {
@@ -253,6 +254,15 @@ void RocksDbWal::AddRemovals(const WriteUnit& unit, const std::optional<LogExten
   if (!before) return;
   rocksdb::ColumnFamilyHandle* log = database_.log();
   const PartitionId partition = unit.partition;
+  const bool in_steps = KOMMANDER_MUTANT(truncation_in_steps);
+  if ((in_steps || KOMMANDER_MUTANT(truncation_apart)) && unit.truncate_from) {
+    for (LogIndex index = *unit.truncate_from; index <= before->last; index = index.Next()) {
+      Check(batch_.Delete(log, EntryKey(partition, index).slice()));
+      if (!in_steps && index < before->last) continue;
+      (void)Commit();
+      database_.Begin(batch_);
+    }
+  }
   const LogIndex prefix_end = std::min(after.boundary, before->last);
   if (prefix_end > before->boundary) {
     Check(batch_.DeleteRange(log, EntryKey(partition, before->boundary.Next()).slice(),

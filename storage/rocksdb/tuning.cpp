@@ -8,6 +8,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
+#include "mutants/mutants.hpp"
 #include "rocksdb/keys.hpp"
 
 namespace kommander::storage {
@@ -23,7 +24,7 @@ class FailStop final : public rocksdb::EventListener {
  public:
   explicit FailStop(std::shared_ptr<std::atomic<bool>> failed) : failed_(std::move(failed)) {}
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override {
-    failed_->store(true);
+    failed_->store(!KOMMANDER_MUTANT(failed_store_writes_on));
   }
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
                             bool* auto_recovery) override {
@@ -54,10 +55,14 @@ rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
   // track WAL files as well: RocksDB 7.8 may note one there that it has deleted already, and a new
   // manifest then asks for it for ever.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  if (KOMMANDER_MUTANT(torn_tail_refused)) {
+    db.wal_recovery_mode = rocksdb::WALRecoveryMode::kAbsoluteConsistency;
+  }
   db.track_and_verify_wals_in_manifest = false;
-  db.avoid_flush_during_recovery = false;  // what recovery reports has been synced anew
-  db.avoid_flush_during_shutdown = true;   // all of it is in the WAL
-  db.max_bgerror_resume_count = 0;         // after a failed sync, pages may be clean and lost
+  // What recovery reports has been synced anew.
+  db.avoid_flush_during_recovery = KOMMANDER_MUTANT(recovery_unsynced);
+  db.avoid_flush_during_shutdown = true;  // all of it is in the WAL
+  db.max_bgerror_resume_count = 0;        // after a failed sync, pages may be clean and lost
   db.paranoid_checks = true;
   db.atomic_flush = true;  // the number and the entries it speaks for reach files together
   db.use_fsync = false;

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -418,13 +419,17 @@ void AddMutantOptions(CLI::App& app) {
   app.add_option_function<std::string>("--mutant", choose, "the defect to run with");
   const auto list = [] {
     for (const kommander::mutants::Description& known : kommander::mutants::All()) {
-      std::printf("%.*s\t%.*s\t%.*s\n", static_cast<int>(known.name.size()), known.name.data(),
-                  static_cast<int>(known.breaks.size()), known.breaks.data(),
-                  static_cast<int>(known.what.size()), known.what.data());
+      const char* separator = "";
+      for (const std::string_view column : {known.name, known.breaks, known.failure, known.what}) {
+        std::printf("%s%.*s", std::exchange(separator, "\t"), static_cast<int>(column.size()),
+                    column.data());
+      }
+      std::printf("\n");
     }
     throw CLI::Success();
   };
-  app.add_flag_callback("--list-mutants", list, "name, part of the protocol and defect of each");
+  app.add_flag_callback("--list-mutants", list,
+                        "name, part of the protocol, class of failure and defect of each");
 }
 #endif
 

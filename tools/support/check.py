@@ -162,8 +162,8 @@ def mutants(report, arguments):
     build = Build(report, 'mutants', ['-Dwerror=true', '-Dmutants=true'], arguments.jobs)
     if not build.configure():
         return
-    folders = ('test/unit/cluster', 'test/unit/raft', 'test/unit/runtime', 'test/scripts',
-               'test/sim', 'test/integration')
+    folders = ('test/unit', 'test/scripts', 'test/sim', 'test/integration', 'test/conformance',
+               'test/crash')
     if build.build(tuple(build.targets_under(*folders))):
         report.step('mutants', ['python3', '-B', 'test/mutants/run.py', '--build', build.folder,
                                 '--every', MUTANTS_EVERY, '--seeds', '32', '--repeats', '1',

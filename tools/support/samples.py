@@ -107,10 +107,10 @@ BAD = {
     rules.mutants: [
         ({'lib/raft/a.cpp': _HEAD + 'if (KOMMANDER_MUTANT(b)) return;\n',
           'lib/mutants/list.inc': ''}, ('lib/raft/a.cpp', 2)),
-        ({'lib/raft/a.cpp': _HEAD, 'lib/mutants/list.inc': '// Why.\nX(b, "c", "d")\n'},
+        ({'lib/raft/a.cpp': _HEAD, 'lib/mutants/list.inc': '// Why.\nX(b, "c", "d", "e")\n'},
          ('lib/mutants/list.inc', 2)),
         ({'test/a.cpp': _HEAD + 'if (KOMMANDER_MUTANT(b)) return;\n',
-          'lib/mutants/list.inc': 'X(b, "c", "d")\n'}, ('test/a.cpp', 2)),
+          'lib/mutants/list.inc': 'X(b, "c", "d", "e")\n'}, ('test/a.cpp', 2)),
     ],
     rules.quoted_sources: [
         ({'README.md': '# A\n`examples/a.cpp`:\n```cpp\nint b;\n```\n',
@@ -126,7 +126,9 @@ BAD = {
 # Nothing may be found in these, by any rule.
 GOOD = [
     {'lib/raft/a.cpp': _HEAD + 'if (KOMMANDER_MUTANT(b)) return;\n',
-     'lib/mutants/list.inc': 'X(b, "c", "d")\n', **_BUILD},
+     'storage/rocksdb/a.cpp': _HEAD + 'if (KOMMANDER_MUTANT(c)) return;\n',
+     'storage/rocksdb/meson.build': "files('a.cpp')\n",
+     'lib/mutants/list.inc': 'X(b, "c", "d", "e")\nX(c, "c", "d", "e")\n', **_BUILD},
     {'lib/raft/a.cpp': _HEAD + '#include "raft/b.hpp"\n#include <kommander/c.hpp>\n',
      'lib/raft/b.hpp': _HPP, 'include/kommander/c.hpp': _HPP, **_BUILD},
     {'lib/manager/a.cpp': _HEAD + '#include "raft/b.hpp"\n#include "tcp/c.hpp"\n',
