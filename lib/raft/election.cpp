@@ -19,7 +19,7 @@ std::optional<MessageBody> AnswerToOldTerm(const MessageBody& body, LogIndex dur
     reply.rejected = append->previous_index;
     return reply;
   }
-  if (std::holds_alternative<Heartbeat>(body)) {
+  if ([[maybe_unused]] const auto* heartbeat = std::get_if<Heartbeat>(&body)) {
     // The sender may lead again by now, in a later life that counts its rounds anew: an answer to
     // what it sent before must not confirm one of them.
     return HeartbeatReply{KOMMANDER_MUTANT(old_round_answered) ? heartbeat->round : 0, durable};
