@@ -154,7 +154,7 @@ class RaftManager {
   // void(error_code). Opens the store, starts the system partition and completes once the partition
   // map is known and every partition of this node has restored its log. Errors: the Wal* ones,
   // AddressInUse, IdentityReplaced, ClusterIdMismatch, BootstrapMismatch, LeaderTimeout,
-  // AlreadyJoined, NodeStopped.
+  // StorageFailed, AlreadyJoined, NodeStopped.
   template <TokenFor<void(error_code)> Token = DefaultToken>
   auto JoinCluster(Token&& token = {}) {
     return detail::Initiate<detail::NoResult>(executor_, LifeSink(), std::forward<Token>(token),

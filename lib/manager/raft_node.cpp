@@ -318,8 +318,10 @@ void RaftNode::OnStoreFailed(PartitionId partition, error_code error) {
 
 void RaftNode::OnPartitionDamaged(PartitionId partition, error_code error) {
   Post([partition, error](RaftNode& self) {
-    self.ReportProblem(error, "partition " + std::to_string(partition.value()) +
-                                  " cannot be read back: " + error.message());
+    const std::string text = "partition " + std::to_string(partition.value()) +
+                             " cannot be read back: " + error.message();
+    self.ReportProblem(error, text);
+    if (self.restoring_.contains(partition)) self.FinishJoin(error, text);
   });
 }
 
@@ -329,7 +331,9 @@ void RaftNode::FailStore(error_code error, const std::string& where) {
       error == RaftErrc::NodeStopped || error == RaftErrc::ProposalQueueFull;
   if (was_not_written || std::exchange(store_failed_, true)) return;
   for (const auto& actor : partitions_.actors()) actor->FailStore();
-  ReportProblem(error, "storage failed, seen first in " + where + ": " + error.message());
+  const std::string text = "storage failed, seen first in " + where + ": " + error.message();
+  ReportProblem(error, text);
+  FinishJoin(error, text);  // nothing that it waits for can be stored any more
 }
 
 }  // namespace kommander

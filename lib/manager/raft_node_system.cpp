@@ -60,9 +60,8 @@ void RaftNode::OnPartitionsCreated(OpenedStore created) {
   creating_ = false;
   if (life_ == Life::kStopping) return StopPartitions();
   if (created.error) {
-    const std::string text = "partitions cannot be created: " + created.detail;
-    FailStore(created.error, "new partitions");
-    return FinishJoin(created.error, text);
+    FinishJoin(created.error, "partitions cannot be created: " + created.detail);
+    return FailStore(created.error, "new partitions");
   }
   for (auto& [partition, recovered] : created.partitions) {
     StartPartition(partition, std::move(recovered), true);

@@ -258,9 +258,16 @@ Applier::Called Applier::Call(const HandlerType& handler, const Arguments&... ar
       return Called::kFalse;
     }
   }
+  asio::awaitable<bool> spawned;
+  try {
+    // May throw as well: a function that returns a coroutine need not be one itself.
+    spawned = handler.Spawn(arguments...);
+  } catch (...) {
+    return Called::kFalse;
+  }
   busy_ = true;
   // co_spawn posts its first step, so Resumed never runs inside this call.
-  asio::co_spawn(strand_, Guarded(shared_from_this(), handler.Spawn(arguments...)),
+  asio::co_spawn(strand_, Guarded(shared_from_this(), std::move(spawned)),
                  asio::bind_cancellation_slot(signal_.slot(), Resumption(shared_from_this())));
   return Called::kSuspended;
 }

@@ -42,6 +42,12 @@ asio::awaitable<bool> JudgeLater(RaftLog log) {
 const std::vector<std::string> kTexts{"a", "false", "b", "throw", "throw", "c", "false"};
 const std::vector<std::string> kFailing{"false", "throw", "throw", "false"};
 
+// A plain function that returns a coroutine, and may not get as far.
+asio::awaitable<bool> JudgeAtOnce(RaftLog log) {
+  (void)Judge(log);
+  return JudgeLater(std::move(log));
+}
+
 // Writes the texts, as one batch or one by one, and looks what was made of them.
 void CheckFailures(World& world, TestCluster& cluster, const std::shared_ptr<Journal>& own) {
   cluster.JoinAll();
@@ -141,6 +147,22 @@ class Room {
   std::atomic<int> visits_{0};
   std::atomic<bool> misplaced_{false};
 };
+
+TEST_CASE("a handler that throws before its coroutine is made does not stop the order") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 1);
+  auto own = std::make_shared<Journal>();
+  TestNode& node = cluster.Create(1);
+  node->OnReplicationReceived([own](RaftLog log) {
+    own->Add(Event(Kind::kReceived, log));
+    return JudgeAtOnce(std::move(log));
+  });
+  node->OnReplicationError([own](RaftLog log) {
+    own->Add(Event(Kind::kFailed, log));
+    return JudgeAtOnce(std::move(log));  // fails itself: nothing comes of that
+  });
+  CheckFailures(world, cluster, own);
+}
 
 TEST_CASE("coroutine handlers of one partition never overlap, and run on the application's side") {
   World world(World::Kind::kFourThreads);

@@ -201,6 +201,31 @@ TEST_CASE("a failed write fails every partition of its node, those without a wri
   three.Finish();
 }
 
+TEST_CASE("a join ends when the disk fails meanwhile") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 3, [](RaftConfiguration& configuration) {
+    configuration.JoinTimeout(Duration::zero());  // it waits for the others as long as it takes
+  });
+  const auto disk = std::make_shared<FaultyWal>();
+  cluster.Create(cluster.ConfigurationOf(1), disk);
+  Answer<> join;
+  cluster.raft(1).JoinCluster(join.Token());
+  REQUIRE(Eventually([&] { return !cluster.raft(1).Partitions().empty(); }));
+  disk->Fail();
+  std::vector<Answer<>> others(2);
+  for (std::uint32_t id = 2; id <= 3; ++id) {
+    cluster.Create(id);
+    cluster.raft(id).JoinCluster(others[id - 2].Token());
+  }
+  // What it learns of them cannot be stored.
+  CHECK(join.Wait() == RaftErrc::StorageFailed);
+  CHECK(cluster.raft(1).JoinDetail().find("storage failed") != std::string::npos);
+  for (const auto& other : others) other.Get();
+  cluster.StopAll();
+  world.Finish();
+  CHECK(join.count() == 1);
+}
+
 TEST_CASE("a node with a failed disk can be stopped like any other") {
   Three three;
   auto& cluster = three.cluster;
