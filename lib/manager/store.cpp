@@ -60,14 +60,17 @@ error_code CreateStore(Wal& wal, const RaftConfiguration& configuration, Incarna
   return {};
 }
 
-// The system partition is made on every start that does not find it: a crash may have come between
-// the identity and it.
-error_code EnsureSystemPartition(Wal& wal, const StoreIdentity& identity,
-                                 std::vector<PartitionId>& ids) {
+// The system partition is made on a start that finds nothing after the identity: a crash may have
+// come between the two. Where there is more, it has been there, and is lost.
+error_code EnsureSystemPartition(Wal& wal, std::vector<PartitionId>& ids, OpenedStore& opened) {
   for (const PartitionId id : ids) {
     if (id == kSystemPartition) return {};
   }
-  const WriteUnit unit = CreationUnit(kSystemPartition, identity.system_configuration);
+  if (!ids.empty() || opened.admitted || !opened.pins.empty()) {
+    opened.detail = "the system partition is missing";
+    return RaftErrc::WalCorrupted;
+  }
+  const WriteUnit unit = CreationUnit(kSystemPartition, opened.identity.system_configuration);
   const WriteUnit* const units[] = {&unit};
   if (const error_code error = wal.Write(units)) return error;
   ids.insert(ids.begin(), kSystemPartition);
@@ -112,9 +115,9 @@ OpenedStore OpenStore(Wal& wal, const RaftConfiguration& configuration, Incarnat
   }
   std::vector<PartitionId> ids;
   if (!opened.error) opened.error = wal.ListPartitions(ids);
-  if (!opened.error) opened.error = EnsureSystemPartition(wal, opened.identity, ids);
   if (!opened.error) opened.error = ReadPins(wal, opened.pins);
   if (!opened.error) opened.error = ReadAdmitted(wal, opened.admitted);
+  if (!opened.error) opened.error = EnsureSystemPartition(wal, ids, opened);
   if (!opened.error) opened.error = Recover(wal, ids, opened);
   if (opened.error && opened.detail.empty()) opened.detail = opened.error.message();
   return opened;

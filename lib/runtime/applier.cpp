@@ -53,6 +53,10 @@ void Applier::Submit(std::vector<raft::ApplyItem> items) {
 
 void Applier::NotifyLeader(NodeId leader) {
   asio::post(strand_, [self = shared_from_this(), leader] {
+    // Behind a slow handler only the newest counts.
+    if (!self->queue_.empty() && std::holds_alternative<LeaderChange>(self->queue_.back())) {
+      self->queue_.pop_back();
+    }
     self->queue_.emplace_back(LeaderChange{leader});
     self->Pump();
   });

@@ -17,6 +17,10 @@ namespace asio = boost::asio;
 void PartitionActor::ExecuteEffects() {
   // 1. At once: answers, and messages, a leader's appends among them: its disk works beside theirs.
   for (const raft::Completion& completion : effects_.completions) Complete(completion);
+  if (storage_failed_) {
+    const raft::CoreStatus core = core_.Status();
+    waiters_.FailReadsBeyond(std::min(core.committed, core.durable), RaftErrc::StorageFailed);
+  }
   for (Message& message : effects_.messages) Send(std::move(message));
   // 2. Hard state and entries leave as one unit.
   KOMMANDER_CRASH_POINT("effects.before_unit");

@@ -162,6 +162,17 @@ void Waiters::AdvanceApplied(LogIndex applied) {
   }
 }
 
+void Waiters::FailReadsBeyond(LogIndex reachable, error_code error) {
+  std::erase_if(apply_queue_, [&](const Queued& queued) {
+    const Waiter* waiter = Find(queued.request);
+    if (waiter == nullptr) return true;
+    if (waiter->kind != Waiter::Kind::kRead || queued.index <= reachable) return false;
+    FinishRead(queued.request, error, NodeId());
+    return true;
+  });
+  std::make_heap(apply_queue_.begin(), apply_queue_.end());
+}
+
 void Waiters::AnnounceLeader(NodeId leader, NodeId self) {
   std::vector<raft::RequestId> waiting;
   waiting.swap(leader_queue_);

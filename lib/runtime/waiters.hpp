@@ -52,6 +52,8 @@ class Waiters {
   // By its kind; `error` is set.
   void Fail(raft::RequestId request, error_code error, NodeId leader);
 
+  // Ends the reads that wait for more than `reachable`: this node will apply no more.
+  void FailReadsBeyond(LogIndex reachable, error_code error);
   // Ends, successfully, whatever waited for `applied`.
   void AdvanceApplied(LogIndex applied);
   // Ends every wait for a leader.

@@ -205,6 +205,26 @@ TEST_CASE("a store of another node or of another cluster is not opened") {
   world.Finish();
 }
 
+TEST_CASE("a store that has lost its system partition is not opened") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 1);
+  cluster.CreateAll();
+  cluster.JoinAll();
+  cluster.StopAll();
+  std::optional<StoreIdentity> identity;
+  std::string detail;
+  REQUIRE_FALSE(cluster.wal(1)->Open(identity, detail));
+  REQUIRE_FALSE(cluster.wal(1)->DeletePartition(kSystemPartition));
+  cluster.wal(1)->Close();
+  cluster.CreateAll();
+  Answer<> join;
+  cluster.raft(1).JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::WalCorrupted);
+  CHECK(cluster.raft(1).JoinDetail() == "the system partition is missing");
+  cluster.StopAll();
+  world.Finish();
+}
+
 TEST_CASE("a store that is open is not opened a second time") {
   World world(World::Kind::kOneThread);
   TestCluster cluster(world.executor(), 1);

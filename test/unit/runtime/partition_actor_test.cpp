@@ -192,6 +192,26 @@ TEST_CASE("more callers than a partition keeps are refused, wherever the others 
   CHECK(std::count(told.begin(), told.end(), error_code()) == kKept);
 }
 
+TEST_CASE("a read of what a failed disk will never apply ends with the failure") {
+  Follower node;
+  node.Hear(Follower::Append(1));
+  node.disk->Sync();
+  node.Run();
+  std::vector<error_code> told;
+  auto operation = detail::MakeOperation<ReadBarrierResult>(
+      [&](error_code error, ReadBarrierResult) { told.push_back(error); },
+      node.context.get_executor(), {});
+  node.actor->Submit(ReadEvent{std::move(operation), kNever});
+  node.Run();
+  const auto* asked = std::get_if<ReadIndexRequest>(&node.transport->sent.back().body);
+  REQUIRE(asked != nullptr);
+  node.Hear(ReadIndexReply{asked->request, true, LogIndex(2)});
+  CHECK(told.empty());
+  node.actor->FailStore();
+  node.Run();
+  CHECK(told == std::vector<error_code>{RaftErrc::StorageFailed});
+}
+
 TEST_CASE("a unit that the disk refuses is a failed write, not one to wait for") {
   Follower node;
   node.disk->refusal = RaftErrc::StorageFailed;
