@@ -131,7 +131,9 @@ bool FaultInjector::StrikeMembers(const Fault& fault) {
   // The operator's changes come first: nobody asks for another one meanwhile.
   if (replacement_.IsOpen()) return false;
   // Every node is a voter, a learner or nothing; at least one votes. Nobody makes a voter of a node
-  // whose vote does not count yet: the change could wait for ever for what it needs to begin.
+  // whose vote does not count yet: the change could wait for ever for what it needs to begin. And
+  // nobody leaves the system partition while it serves: it would hear of no node that is added
+  // afterwards, and could not count its votes in the other partitions.
   if (!replacement_.CanCount(*nodes_[fault.node])) return false;
   Chance chance(fault.draw);
   std::vector<NodeId> voters{nodes_[fault.node]->id()};
@@ -141,7 +143,7 @@ bool FaultInjector::StrikeMembers(const Fault& fault) {
     const std::uint64_t dice = chance.Below(10);
     const bool votes = dice < 6 && replacement_.CanCount(*node);
     if (votes) voters.push_back(node->id());
-    if (!votes && dice < 8) learners.push_back(node->id());
+    if (!votes && (dice < 8 || fault.partition == 0)) learners.push_back(node->id());
   }
   return Ask(fault.kind,
              workload_.Reconfigure(*leader, fault.partition,
