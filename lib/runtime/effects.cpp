@@ -75,6 +75,11 @@ void PartitionActor::Complete(const raft::Completion& completion) {
   const bool awaits_apply = waiter->kind == Waiter::Kind::kRead ||
                             (waiter->kind == Waiter::Kind::kWrite && waiter->await_apply);
   if (!KOMMANDER_MUTANT(answered_before_applied) && awaits_apply && completion.index > applied_) {
+    // A cancel that came in the same burst found the request at the core, which has just let go.
+    const auto ends_waits = asio::cancellation_type::partial | asio::cancellation_type::terminal;
+    if ((waiter->operation->cancel_requested() & ends_waits) != asio::cancellation_type::none) {
+      return EndWait(completion.request);
+    }
     waiters_.AwaitApply(completion.request, completion.index);
   } else if (waiter->kind == Waiter::Kind::kWrite) {
     waiters_.FinishWrite(completion.request, {}, completion.leader);

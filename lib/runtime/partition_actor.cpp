@@ -344,11 +344,17 @@ void PartitionActor::Take(CancelEvent& event) {
   }
   if (waiter->stage == Waiter::Stage::kCore) {
     inputs_.emplace_back(raft::Withdraw{request});
-  } else if (waiter->kind == Waiter::Kind::kWrite) {
-    waiters_.Fail(request, RaftErrc::OutcomeUnknown, NodeId());
   } else {
-    waiters_.Fail(request, asio::error::operation_aborted, NodeId());
+    EndWait(request);
   }
+}
+
+// Its caller has cancelled, and the core has done with it.
+void PartitionActor::EndWait(raft::RequestId request) {
+  const bool is_write = waiters_.Find(request)->kind == Waiter::Kind::kWrite;
+  waiters_.Fail(request,
+                is_write ? error_code(RaftErrc::OutcomeUnknown) : asio::error::operation_aborted,
+                NodeId());
 }
 
 void PartitionActor::Take(WrittenEvent& event) {

@@ -111,6 +111,7 @@ class PartitionActor final : public IoSink,
   void ExecuteEffects();
   void Send(Message message);
   void Complete(const raft::Completion& completion);
+  void EndWait(raft::RequestId request);
   void SubmitUnit(WriteUnit unit);
   void SubmitFetches();
   void PublishState();

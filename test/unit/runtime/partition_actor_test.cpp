@@ -192,6 +192,32 @@ TEST_CASE("more callers than a partition keeps are refused, wherever the others 
   CHECK(std::count(told.begin(), told.end(), error_code()) == kKept);
 }
 
+TEST_CASE(
+    "a cancel that comes together with the answer of the core ends the wait for the handlers") {
+  Follower node;
+  node.Hear(Follower::Append(1));
+  node.disk->Sync();
+  node.Run();
+  std::vector<error_code> told;
+  auto operation = detail::MakeOperation<ReadBarrierResult>(
+      [&](error_code error, ReadBarrierResult) { told.push_back(error); },
+      node.context.get_executor(), node.actor);
+  node.actor->Submit(ReadEvent{operation, kNever});
+  node.Run();
+  const auto* asked = std::get_if<ReadIndexRequest>(&node.transport->sent.back().body);
+  REQUIRE(asked != nullptr);
+  SECTION("one that ends waits") {
+    operation->RequestCancel(asio::cancellation_type::partial);
+    node.Hear(ReadIndexReply{asked->request, true, LogIndex(2)});
+    CHECK(told == std::vector<error_code>{asio::error::operation_aborted});
+  }
+  SECTION("one that does not") {
+    operation->RequestCancel(asio::cancellation_type::total);
+    node.Hear(ReadIndexReply{asked->request, true, LogIndex(2)});
+    CHECK(told.empty());
+  }
+}
+
 TEST_CASE("a read of what a failed disk will never apply ends with the failure") {
   Follower node;
   node.Hear(Follower::Append(1));
