@@ -1,10 +1,13 @@
 // Who may be part of a cluster: a node is its id and the incarnation of its disk, and each way of
 // being somebody else is refused with its own error, while the others go on.
 #include <algorithm>
+#include <future>
 
 #include <kommander/steady_clock.hpp>
 
 #include "catch.hpp"
+#include "manager/raft_node.hpp"
+#include "support/patience.hpp"
 #include "support/test_cluster.hpp"
 #include "support/world.hpp"
 
@@ -305,6 +308,44 @@ TEST_CASE("a node that nobody has heard of says so when its join ends") {
   CHECK(cluster.raft(4).JoinDetail().find("is its id right?") != std::string::npos);
   cluster.StopAll();
   world.Finish();
+}
+
+// Node 3 says hello to a follower, which cannot write it into the roster. What it says is heard,
+// its vote is not: that one would have told of a later term.
+TEST_CASE("a member that the roster has not pinned teaches, but does not count") {
+  Three three;
+  auto& cluster = three.cluster;
+  std::vector<Answer<>> joins(2);
+  for (const std::uint32_t id : {1u, 2u}) {
+    cluster.Create(id);
+    cluster.raft(id).JoinCluster(joins[id - 1].Token());
+  }
+  CHECK_FALSE(joins[0].Wait());
+  CHECK_FALSE(joins[1].Wait());
+  (void)cluster.WaitForLeader(1);
+  const std::uint32_t id = 3 - cluster.WaitForLeader(kSystemPartition);
+  RaftNode& follower = *RaftNodeAccess::Of(cluster.raft(id));
+  REQUIRE(Eventually([&] { return follower.LocalHello(NodeId(3)).knows_roster; }));
+
+  Hello hello = follower.LocalHello(NodeId(3));
+  hello.node = NodeId(3);
+  hello.incarnation = Incarnation(33);
+  hello.known_incarnation = Incarnation();
+  hello.knows_roster = false;
+  ++hello.nonce;
+  std::promise<error_code> verdict;
+  follower.Judge(hello, NodeId(), [&](error_code error) { verdict.set_value(error); });
+  REQUIRE_FALSE(verdict.get_future().get());
+  REQUIRE_FALSE(follower.Counts(NodeId(3)));
+
+  std::vector<Message> messages;
+  messages.emplace_back(PartitionId(1), NodeId(3), NodeId(id), Term(2000), VoteReply{false, true});
+  messages.emplace_back(PartitionId(1), NodeId(3), NodeId(id), Term(1000), VoteReply{false, false});
+  follower.OnMessages(NodeId(3), std::move(messages));
+  REQUIRE(Eventually([&] { return cluster.raft(id).Status(1).term >= Term(1000); }));
+  CHECK(cluster.raft(id).Status(1).term < Term(2000));
+  for (const std::uint32_t node : {1u, 2u}) cluster.Stop(node);
+  three.world.Finish();
 }
 
 // It adopted a term in its first life, which is no proof that it belongs to a cluster.
