@@ -46,8 +46,8 @@ class Mutant(typing.NamedTuple):
     what: str
 
 
-# Its cases wait more than they work, so they run side by side.
-NODES_SHARDS = 6
+# Commands of a suite at a time: the cases about nodes wait more than they work.
+SIDE_BY_SIDE = 6
 
 
 def nodes_commands(build):
@@ -55,8 +55,8 @@ def nodes_commands(build):
     listed = subprocess.run([program, '--list-test-names-only'], stdout=subprocess.PIPE, text=True,
                             env={**os.environ, 'KOMMANDER_MUTANT': ''}, check=False)
     names = [name.strip() for name in listed.stdout.splitlines() if name.strip()]
-    for shard in range(NODES_SHARDS):
-        chosen = [re.sub(r'([,\[\]*\\])', r'\\\1', name) for name in names[shard::NODES_SHARDS]]
+    for shard in range(SIDE_BY_SIDE):
+        chosen = [re.sub(r'([,\[\]*\\])', r'\\\1', name) for name in names[shard::SIDE_BY_SIDE]]
         yield [program, ','.join(chosen)]
 
 
@@ -108,7 +108,7 @@ def reason(code, output):
 
 def run_suite(commands, mutant, limit_s):
     """What noticed it, or None."""
-    with concurrent.futures.ThreadPoolExecutor(NODES_SHARDS) as pool:
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for code, output in pool.map(lambda command: execute(command, mutant, limit_s), commands):
             if code != 0:
                 return reason(code, output)
@@ -227,12 +227,12 @@ def describe(mutants, results):
         why = simulation['why'].replace('|', '\\|') or '–'
         lines.append(f"| `{mutant.name}` | {mutant.what} | {mutant.failure} |"
                      f" {suite_of(result)['suite'] or '–'} | {seeds_text(simulation)} | {why} |")
-    results = [results[mutant.name] for mutant in known]
-    alone = [simulation_of(result) for result in results if is_caught_by_simulation(result)]
+    told = [results[mutant.name] for mutant in known]
+    alone = [simulation_of(result) for result in told if is_caught_by_simulation(result)]
     median = statistics.median(statistics.median(one['seeds']) for one in alone) if alone else 0
     head = (f'{len(known)} mutants of {len({mutant.failure for mutant in known})} classes of'
-            f' failure, {sum(map(is_caught, results))} caught:'
-            f" {sum(suite_of(result)['suite'] is not None for result in results)} by unit tests,"
+            f' failure, {sum(map(is_caught, told))} caught:'
+            f" {sum(suite_of(result)['suite'] is not None for result in told)} by unit tests,"
             f' scripts, nodes and the crash matrix, {len(alone)} by the simulation alone, the'
             f' median of those after {median:g} seeds.')
     return head, textwrap.wrap(head, 100) + lines
