@@ -93,8 +93,11 @@ class Initiation {
   [[nodiscard]] executor_type get_executor() const noexcept { return executor_; }
   template <class CompletionHandler>
   void operator()(CompletionHandler&& handler) {
-    std::move(function_)(MakeOperation<Result>(std::forward<CompletionHandler>(handler), executor_,
-                                               std::move(sink_)));
+    // Moved out, for a coroutine keeps its initiation until it goes on: it would keep the node, and
+    // the node keeps the coroutine that waits, so that neither would go with its context.
+    Function function(std::move(function_));
+    std::move(function)(MakeOperation<Result>(std::forward<CompletionHandler>(handler), executor_,
+                                              std::move(sink_)));
   }
 
  private:
