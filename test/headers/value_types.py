@@ -8,19 +8,21 @@
 import re
 import sys
 
-_DETAIL = re.compile(r'^namespace (?:kommander::)?detail \{$.*?^\}  // namespace', re.M | re.S)
+_DETAIL = re.compile(r'^namespace (?:kommander::)?(?:testing::)?detail \{$.*?^\}  // namespace',
+                     re.M | re.S)
 _CLASS = re.compile(r'^(template [^;{]*?\n)?(  )?(?:struct|class) (\w+)(?: final)?(?: :[^;{]*)? \{',
                     re.M)
 
 
 def classes(text):
-    """Names as C++ knows them in namespace kommander: `Name`, or `Outer::Name`."""
+    """Names as C++ knows them in namespace kommander: `Name`, `Outer::Name`, `testing::Name`."""
     outer = ''
+    space = 'testing::' if re.search(r'^namespace kommander::testing \{', text, re.M) else ''
     for is_template, is_nested, name in _CLASS.findall(_DETAIL.sub('', text)):
         if not is_nested:
             outer = name
         if not is_template:
-            yield f'{outer}::{name}' if is_nested else name
+            yield space + (f'{outer}::{name}' if is_nested else name)
 
 
 def main():
@@ -31,7 +33,7 @@ def main():
         with open(header) as stream:
             names += classes(stream.read())
         lines.append(f"#include <{header.split('include/', 1)[1]}>")
-    if 'WriteUnit' not in names or 'Clock::Timer' not in names:
+    if not {'WriteUnit', 'Clock::Timer', 'testing::Options'} <= set(names):
         sys.exit('value_types.py does not find the classes any more')
     lines += [f'static_assert(!std::is_aggregate_v<kommander::{name}>);' for name in names]
     with open(output, 'w') as stream:

@@ -12,6 +12,8 @@
 
 namespace kommander::sim {
 
+class Guest;
+
 struct ClusterOptions {
   std::uint32_t nodes = 3;
   std::uint32_t partitions = 2;  // beside the system partition
@@ -22,6 +24,7 @@ struct ClusterOptions {
   bool coroutine_handlers = false;        // which alone can be slow
   std::uint32_t encode_permille = 20;     // of the messages go through the codec
   SimIoOptions io;
+  Guest* guest = nullptr;  // outlives the cluster
 };
 
 // 0 nodes or partitions: by chance, 1..7 and 1..4.

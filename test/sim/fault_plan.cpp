@@ -99,12 +99,17 @@ void AddLostEntries(Chance& chance, const FaultPlanOptions& options, std::vector
 std::vector<Fault> DrawFaultPlan(Chance& chance, const FaultPlanOptions& options) {
   std::vector<std::uint32_t> weights(kFaultKinds);
   std::uint64_t sum = 0;
-  for (std::uint32_t& weight : weights) {
-    weight = chance.OneIn(3) ? 0 : static_cast<std::uint32_t>(chance.Between(1, 10));
-    sum += weight;
+  for (std::size_t kind = 0; kind < kFaultKinds; ++kind) {
+    const bool is_left_out = chance.OneIn(3);
+    weights[kind] = is_left_out ? 0 : static_cast<std::uint32_t>(chance.Between(1, 10));
+    if (!options.kinds[kind]) weights[kind] = 0;
+    sum += weights[kind];
   }
-  if (sum == 0) sum = weights[0] = 1;
+  for (std::size_t kind = 0; kind < kFaultKinds && sum == 0; ++kind) {
+    if (options.kinds[kind]) sum = weights[kind] = 1;
+  }
   std::vector<Fault> plan;
+  if (sum == 0) return plan;
   // Storms of faults and quiet weather differ by more than a factor of ten.
   const Duration pause_max = std::chrono::milliseconds(chance.Between(200, 6000));
   Duration now = chance.OneIn(3) ? Duration(0) : chance.Between(0ms, 5s);

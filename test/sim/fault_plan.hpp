@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -70,10 +71,13 @@ struct Fault {
   friend bool operator==(const Fault&, const Fault&) = default;
 };
 
+using FaultKinds = std::bitset<kFaultKinds>;
+
 struct FaultPlanOptions {
   std::uint32_t nodes = 3;
   std::uint32_t partitions = 1;  // beside the system partition
   Duration length = std::chrono::seconds(60);
+  FaultKinds kinds = FaultKinds().set();  // that may be drawn
 };
 
 // Ascending in time. Every seed favours some kinds and leaves others out, so that rare ones meet

@@ -29,6 +29,10 @@ enum class OperationEnd : std::uint8_t {
   kDiedWithNode,  // the process that was to answer has gone; nobody will
 };
 
+// The type of the simulated clients' payloads, which begin with the operation's number; a payload
+// of another type is a guest's.
+inline constexpr char kOperationType[] = "~sim~";
+
 struct ClientOperation {
   std::uint64_t id = 0;
   OperationKind kind = OperationKind::kWrite;

@@ -38,7 +38,7 @@ struct Store {
       std::vector<std::byte> bytes(sizeof id + sizeof ordinal);
       std::memcpy(bytes.data(), &id, sizeof id);
       std::memcpy(bytes.data() + sizeof id, &ordinal, sizeof ordinal);
-      const RaftLog log(PartitionId(1), LogIndex(id), ordinal, Term(1), Ticket(), "write",
+      const RaftLog log(PartitionId(1), LogIndex(id), ordinal, Term(1), Ticket(), kOperationType,
                         Payload(std::move(bytes)));
       invariant.OnDelivered(NodeId(node), log, false);
     }

@@ -9,6 +9,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "guest.hpp"
+#include "manager/raft_node.hpp"
 #include "sim_discovery.hpp"
 
 namespace kommander::sim {
@@ -117,6 +119,7 @@ void SimNode::Start() {
   applying_.clear();
   running_since_ = world_.Now();
   checker_.LifeBegan(id_);
+  if (options_.guest != nullptr) application_ = options_.guest->Begin(*this, *dependencies.seed);
   RegisterHandlers();
   world_.trace().Event(world_.Now(), "start", id_.value(), life_);
   raft_->JoinCluster([this, life = life_](error_code error) {
@@ -140,8 +143,39 @@ void SimNode::RegisterHandlers() {
     }
     return [this, restored, life](const RaftLog& log) { return Apply(log, restored, life); };
   };
-  raft_->OnLogRestored(handler(true));
-  raft_->OnReplicationReceived(handler(false));
+  if (options_.guest == nullptr) {
+    raft_->OnLogRestored(handler(true));
+    raft_->OnReplicationReceived(handler(false));
+    return;
+  }
+  runtime::Handlers& handlers = raft_->node()->handlers();
+  raft_->OnLogRestored(WrapHandler(std::move(handlers.log_restored), true));
+  raft_->OnReplicationReceived(WrapHandler(std::move(handlers.replication_received), false));
+}
+
+Handler<RaftLog> SimNode::WrapHandler(Handler<RaftLog> inner, bool restored) {
+  const std::uint64_t life = life_;
+  const auto shared = std::make_shared<Handler<RaftLog>>(std::move(inner));
+  if (options_.coroutine_handlers || shared->IsCoroutine()) {
+    ProcessRecord* process = &process_->record();
+    return [this, shared, restored, life, process](RaftLog log) {
+      return ApplyOfGuest(std::move(log), restored, life, process, shared);
+    };
+  }
+  return [this, shared, restored, life](const RaftLog& log) {
+    const bool result = Apply(log, restored, life);
+    return log.type() == kOperationType || !*shared ? result : shared->Call(log);
+  };
+}
+
+// The guest does not hear of what the simulation has written itself.
+asio::awaitable<bool> SimNode::ApplyOfGuest(RaftLog log, bool restored, std::uint64_t life,
+                                            ProcessRecord* process,
+                                            std::shared_ptr<Handler<RaftLog>> inner) {
+  const bool result = co_await ApplySlowly(log, restored, life, process);
+  if (log.type() == kOperationType || !*inner) co_return result;
+  if (!inner->IsCoroutine()) co_return inner->Call(log);
+  co_return co_await inner->Spawn(std::move(log));
 }
 
 bool SimNode::Apply(const RaftLog& log, bool restored, std::uint64_t life) {
@@ -204,8 +238,16 @@ void SimNode::PowerLoss() {
   transport_->Kill();
   wal_->Detach();
   EndLife();
-  process_.reset();
+  EndProcess(std::move(process_), std::move(application_));
   disk_->Crash();
+}
+
+// The application goes last: what is dropped with the process may still hold on to it.
+void SimNode::EndProcess(std::unique_ptr<Process> process, std::shared_ptr<void> application) {
+  const ProcessRecord& record = process->record();
+  process.reset();
+  if (options_.guest != nullptr) options_.guest->ProcessEnded(record);
+  application.reset();
 }
 
 void SimNode::Abandon() {
@@ -217,12 +259,15 @@ void SimNode::Abandon() {
   EndLife();
   wal->Detach();
   disk_->Crash();
-  remains_.push_back(Remains{std::move(process_), transport});
+  remains_.push_back(Remains{std::move(application_), std::move(process_), transport});
 }
 
 void SimNode::Bury() {
   // The operating system closes what a process has open.
   for (Remains& remains : remains_) remains.transport->Kill();
+  for (Remains& remains : remains_) {
+    EndProcess(std::move(remains.process), std::move(remains.application));
+  }
   remains_.clear();
 }
 
@@ -242,7 +287,7 @@ void SimNode::OnStopped(std::uint64_t life) {
   const std::shared_ptr<SimTransport> transport = transport_;
   EndLife();
   disk_->Crash();
-  remains_.push_back(Remains{std::move(process_), transport});
+  remains_.push_back(Remains{std::move(application_), std::move(process_), transport});
   if (done) done();
 }
 

@@ -81,6 +81,9 @@ class SimNode {
   [[nodiscard]] DiskMood& mood() noexcept { return *mood_; }
   [[nodiscard]] ApplyMood& apply() noexcept { return apply_; }
   [[nodiscard]] SimClock& clock() noexcept { return *clock_; }
+  [[nodiscard]] const std::shared_ptr<SimClock>& shared_clock() const noexcept { return clock_; }
+  // The guest's, of the present life; null while down, and where there is no guest.
+  [[nodiscard]] void* application() const noexcept { return raft_ ? application_.get() : nullptr; }
   // The process of the present life; null while down.
   [[nodiscard]] const ProcessRecord* process() const noexcept {
     return process_ ? &process_->record() : nullptr;
@@ -90,14 +93,20 @@ class SimNode {
 
  private:
   [[nodiscard]] RaftConfiguration MakeConfiguration() const;
+  // Around those that the guest has registered, where there is one.
   void RegisterHandlers();
+  [[nodiscard]] Handler<RaftLog> WrapHandler(Handler<RaftLog> inner, bool restored);
   bool Apply(const RaftLog& log, bool restored, std::uint64_t life);
   bool DrawFailure();
   boost::asio::awaitable<bool> ApplySlowly(RaftLog log, bool restored, std::uint64_t life,
                                            ProcessRecord* process);
+  boost::asio::awaitable<bool> ApplyOfGuest(RaftLog log, bool restored, std::uint64_t life,
+                                            ProcessRecord* process,
+                                            std::shared_ptr<Handler<RaftLog>> inner);
   // Whether the system partition has ever reached the disk.
   [[nodiscard]] bool HasLog() const;
   void EndLife();
+  void EndProcess(std::unique_ptr<Process> process, std::shared_ptr<void> application);
   void OnStopped(std::uint64_t life);
 
   World& world_;
@@ -115,6 +124,7 @@ class SimNode {
   ApplyMood apply_;
 
   // Of the present life.
+  std::shared_ptr<void> application_;
   std::unique_ptr<Process> process_;
   std::shared_ptr<SimWal> wal_;
   std::shared_ptr<SimIoScheduler> io_;
@@ -130,6 +140,7 @@ class SimNode {
   error_code join_error_;
   // Of lives whose manager has gone and whose process has not.
   struct Remains {
+    std::shared_ptr<void> application;
     std::unique_ptr<Process> process;
     std::shared_ptr<SimTransport> transport;
   };

@@ -6,6 +6,7 @@
 
 #include "codec_filter.hpp"
 #include "fault_injector.hpp"
+#include "guest.hpp"
 #include "replacement.hpp"
 #include "sim_node.hpp"
 #include "stranger.hpp"
@@ -40,10 +41,14 @@ Simulation::Simulation(SimulationOptions options)
   world_.trace().WriteTo(options_.trace);
   Chance chance = world_.Fork(0x636c75);
   cluster_ = DrawClusterOptions(chance, options_.nodes, options_.partitions);
+  cluster_.tight_limits = cluster_.tight_limits && options_.tight_limits;
+  cluster_.guest = options_.guest;
+  if (cluster_.guest != nullptr) cluster_.bad_apply_permille = 0;
   FaultPlanOptions plan_options;
   plan_options.nodes = cluster_.nodes;
   plan_options.partitions = cluster_.partitions;
   plan_options.length = options_.length;
+  plan_options.kinds = options_.kinds;
   Chance plan_chance = world_.Fork(0x706c61);
   if (options_.plan) {
     plan_ = *options_.plan;
@@ -63,6 +68,7 @@ Simulation::Simulation(SimulationOptions options)
   for (std::uint32_t id = 1; id <= cluster_.nodes; ++id) {
     nodes_.push_back(replacement_->MakeNode(NodeId(id), checker_, 0));
   }
+  if (options_.guest != nullptr) options_.guest->Enter(world_, checker_, nodes_, cluster_);
   injector_ = std::make_unique<FaultInjector>(world_, *network_, nodes_, *workload_, *replacement_,
                                               cluster_);
   if (options_.stranger) {
@@ -75,6 +81,7 @@ Simulation::~Simulation() {
   network_->SetTap({});
   stranger_.reset();
   injector_.reset();
+  if (options_.guest != nullptr) options_.guest->Leave();
   nodes_.clear();
   replacement_.reset();
   workload_.reset();
@@ -90,6 +97,7 @@ bool Simulation::RunUntil(Instant limit) {
     for (const auto& node : nodes_) {
       if (node->process() == moved) node->Look();
     }
+    if (options_.guest != nullptr) options_.guest->Stepped();
     if (world_.Now() >= next_overdue_check_) {
       next_overdue_check_ = world_.Now() + kOverdueCheckInterval;
       workload_->CheckOverdue();
@@ -114,7 +122,11 @@ bool Simulation::RunUntilHolds(Instant limit, Condition condition) {
 
 void Simulation::SafetyPhase() {
   for (const auto& node : nodes_) node->Start();
-  workload_->Begin();
+  if (options_.guest != nullptr) {
+    options_.guest->BeginLoad();
+  } else {
+    workload_->Begin();
+  }
   injector_->Begin(plan_);
   if (stranger_) stranger_->Begin(world_.Now() + options_.length);
   RunUntil(world_.Now() + options_.length);
@@ -243,6 +255,13 @@ bool Simulation::AwaitEqualStates(Instant limit) {
   });
 }
 
+// Its clients have had the answers that they waited for.
+bool Simulation::AwaitGuest(Instant limit) {
+  if (options_.guest == nullptr) return true;
+  options_.guest->EndLoad();
+  return RunUntilHolds(limit, [&] { return options_.guest->IsLoadOver(); });
+}
+
 void Simulation::CheckAckedWrites() {
   for (const ClientOperation& operation : workload_->acked_writes()) {
     if (checker_.PlaceOf(operation.id) == operation.index) continue;
@@ -269,6 +288,7 @@ void Simulation::CheckNothingIsLeft() {
     checker_.Report("nothing in silence",
                     std::to_string(workload_->open()) + " calls are open after the stop");
   }
+  if (options_.guest != nullptr) return;  // whose coroutines are its own affair
   if (const std::int64_t tracked = world_.TrackedWork(); tracked != 0) {
     checker_.Report("clean stop", "outstanding work after the stop: " + std::to_string(tracked));
   }
@@ -328,10 +348,12 @@ void Simulation::LivenessPhase() {
   if (!AwaitMembers(cluster_.partitions, world_.Now() + 20 * timeout)) {
     return BeStuck("members do not change");
   }
+  if (!AwaitGuest(world_.Now() + 60s)) return BeStuck("a client does not come to its end");
   if (!AwaitFreshWrites(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh write");
   if (!AwaitEqualStates(world_.Now() + 20 * timeout + 5s)) return BeStuck("states differ");
   if (!AwaitFreshReads(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh read");
   CheckAckedWrites();
+  if (options_.guest != nullptr) options_.guest->Converged();
   if (!IsHealthy()) return;
   if (!StopAll(world_.Now() + 10s)) return BeStuck("a node does not stop");
   CheckNothingIsLeft();

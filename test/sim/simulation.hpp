@@ -17,6 +17,7 @@
 namespace kommander::sim {
 
 class FaultInjector;
+class Guest;
 class Replacement;
 class Stranger;
 
@@ -28,6 +29,9 @@ struct SimulationOptions {
   bool faults = true;
   bool stranger = false;                   // somebody outside the cluster speaks to its nodes
   std::optional<std::vector<Fault>> plan;  // instead of the seed's own
+  FaultKinds kinds = FaultKinds().set();   // of the seed's own plan
+  Guest* guest = nullptr;                  // its application and clients instead of our own
+  bool tight_limits = true;                // where the seed says so
   std::string* trace = nullptr;
 };
 
@@ -73,6 +77,7 @@ class Simulation {
   bool AwaitJoined(Instant limit);
   bool AwaitFreshWrites(Instant limit);
   bool AwaitEqualStates(Instant limit);
+  bool AwaitGuest(Instant limit);
   bool AwaitFreshReads(Instant limit);
   void CheckAckedWrites();
   bool StopAll(Instant limit);

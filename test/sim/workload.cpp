@@ -215,13 +215,13 @@ std::uint64_t Workload::Write(SimNode& node, PartitionId partition, std::uint32_
   ReplicateOptions options;
   options.Timeout(timeout).AwaitApply(await_apply);
   if (count == 1) {
-    node.raft()->ReplicateLogs(partition, "write", MakePayload(id, 0), options,
+    node.raft()->ReplicateLogs(partition, kOperationType, MakePayload(id, 0), options,
                                Token<ReplicateResult>(open));
     return id;
   }
   Batch batch;
   for (std::uint32_t ordinal = 0; ordinal < count; ++ordinal) {
-    batch.Add("write", MakePayload(id, ordinal));
+    batch.Add(kOperationType, MakePayload(id, ordinal));
   }
   node.raft()->ReplicateLogs(partition, batch, options, Token<ReplicateResult>(open));
   return id;

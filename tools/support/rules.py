@@ -97,6 +97,7 @@ ARROWS = (
     ('lib/manager/', ('include/', 'lib/', 'transports/', 'storage/')),
     ('transports/*/', ('include/', 'lib/codec/', 'transports/common/')),
     ('storage/*/', ('include/', 'lib/codec/', 'lib/mutants/', 'storage/common/')),
+    ('testing/', ('include/', 'test/sim/')),
     ('examples/*/', ('include/',)),
     ('test/', ('',)),
     ('bench/', ('',)),

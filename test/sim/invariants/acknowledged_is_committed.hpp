@@ -33,7 +33,7 @@ class AcknowledgedIsCommitted final : public Invariant {
     }
   }
   void OnDelivered(NodeId, const RaftLog& log, bool) override {
-    if (log.payload().size() < sizeof(std::uint64_t)) return;
+    if (log.type() != kOperationType || log.payload().size() < sizeof(std::uint64_t)) return;
     std::uint64_t id = 0;
     std::memcpy(&id, log.payload().data(), sizeof id);
     const auto [place, is_new] = places_.try_emplace(id, log.index());

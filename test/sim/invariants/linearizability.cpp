@@ -85,7 +85,7 @@ void Linearizability::Judge(RegisterOperation& operation, Value before) const {
 void Linearizability::OnDelivered(NodeId node, const RaftLog& log, bool) {
   std::uint64_t id = 0;
   std::uint32_t ordinal = 0;
-  if (log.payload().size() < sizeof id + sizeof ordinal) return;
+  if (log.type() != kOperationType || log.payload().size() < sizeof id + sizeof ordinal) return;
   std::memcpy(&id, log.payload().data(), sizeof id);
   std::memcpy(&ordinal, log.payload().data() + sizeof id, sizeof ordinal);
   const auto call = calls_.find(id);

@@ -18,7 +18,7 @@ class RefusedHasNoEffect final : public Invariant {
     if (delivered_.contains(operation.id)) Complain(operation.id, operation.partition);
   }
   void OnDelivered(NodeId, const RaftLog& log, bool) override {
-    if (log.payload().size() < sizeof(std::uint64_t)) return;
+    if (log.type() != kOperationType || log.payload().size() < sizeof(std::uint64_t)) return;
     std::uint64_t id = 0;
     std::memcpy(&id, log.payload().data(), sizeof id);
     delivered_.insert(id);

@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+# An outside program builds from what `meson install` leaves behind, with a compiler and pkg-config
+# alone, and works: the second example on the library, the fourth on kommander-testing.
+#   consumer_test.py BUILD SOURCE
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+
+def run(*command, **more):
+    print(*command, flush=True)
+    return subprocess.run(command, check=True, timeout=250, **more)
+
+
+def pkg_config(root, package):
+    """Flags of an installed package whose prefix was moved to `root`."""
+    [folder] = {path.parent for path in root.rglob('kommander*.pc')}
+    [include] = root.rglob('include')
+    done = run('pkg-config', f'--define-variable=prefix={include.parent}', '--cflags', '--libs',
+               package, env={**os.environ, 'PKG_CONFIG_PATH': str(folder)},
+               stdout=subprocess.PIPE, text=True)
+    return shlex.split(done.stdout)
+
+
+def main():
+    build, source = map(pathlib.Path, sys.argv[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        run('meson', 'install', '-C', str(build), '--destdir', str(root), '--no-rebuild',
+            stdout=subprocess.DEVNULL)
+        for example, package, arguments in (
+                ('02_counter', 'kommander', ()),
+                ('04_tested_counter', 'kommander-testing', ('--seeds', '1..2'))):
+            program = root / example
+            run('g++', '-std=c++20', str(source / 'examples' / example / 'main.cpp'), '-o',
+                str(program), *pkg_config(root, package))
+            run(str(program), *arguments)
+
+
+if __name__ == '__main__':
+    main()
