@@ -148,7 +148,7 @@ void SimNode::RegisterHandlers() {
     raft_->OnReplicationReceived(handler(false));
     return;
   }
-  runtime::Handlers& handlers = raft_->node()->handlers();
+  runtime::Handlers& handlers = RaftNodeAccess::Of(*raft_)->handlers();
   raft_->OnLogRestored(WrapHandler(std::move(handlers.log_restored), true));
   raft_->OnReplicationReceived(WrapHandler(std::move(handlers.replication_received), false));
 }
