@@ -7,6 +7,8 @@ import subprocess
 from support.nodes import DemoError
 from support.steps import Report, say, telling_lines
 
+# Named places where a test can kill the process: a build of its own.
+CRASH_POINTS = ('crash', ['-Dwerror=true', '-Dcrash_points=true'])
 PROGRAMS = ('executable', 'shared module')
 _CASES = re.compile(r'^test cases:\s*(\d+)(.*)$', re.MULTILINE)
 _ALL_PASSED = re.compile(r'^All tests passed \(\d+ assertions? in (\d+) test', re.MULTILINE)

@@ -9,12 +9,14 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support.build import Build  # noqa: E402
+from support.build import CRASH_POINTS, Build  # noqa: E402
 from support.steps import Report, jobs_default, say  # noqa: E402
 
 CLANG_FORMAT_MAJOR = 14  # another version formats differently
 SEEDS, VIRTUAL_SECONDS = '1..100', '120'
 FAULTS_MIN = '50'  # of every kind; the rarest comes to about 90
+FUZZ_S = '20'  # per target
+KILLS = '400'  # enough to demand that every named point was reached
 MUTANTS_EVERY = '3'  # all of them take too long; docs/testing.md says when they were run
 CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'test', 'bench', 'examples')
 SANITIZED = {'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
@@ -115,6 +117,30 @@ def check_chaos(report, build):
                           '--leader-kills', '4', '--program', programs[0], '--judge', programs[1]])
 
 
+def check_fuzz(report, arguments):
+    if not find_tool('clang++', 16, 19, 18, 17):
+        report.skip('fuzz', 'clang++ is not installed')
+        return
+    report.step('fuzz', ['python3', '-B', 'tools/support/fuzz.py', '--seconds', FUZZ_S, '--jobs',
+                         str(arguments.jobs)])
+
+
+def check_crashes(report, release, arguments):
+    """All of the crash matrix, and processes that die at every named point of the code."""
+    matrix = release.program('crash_matrix')
+    if matrix is None:
+        report.skip('crash matrix', 'there is no crash_matrix')
+    else:
+        report.step('crash matrix', [matrix, '--all'])
+    build = Build(report, *CRASH_POINTS, arguments.jobs)
+    server = build.configure() and build.program('kommander-kv')
+    if not server:
+        report.skip('kill matrix', 'there is no kommander-kv')
+    elif build.build([os.path.relpath(server, os.path.abspath(build.folder))]):
+        report.step('kill matrix', ['python3', '-B', 'test/crash/kill_matrix.py', server,
+                                    '--kills', KILLS])
+
+
 def check_demo(report, build):
     """The demo as a newcomer sees it, on the server that was just built."""
     program = build.program('kommander-kv')
@@ -141,6 +167,8 @@ def release(report, arguments):
         check_clang_tidy(report, build, everything=arguments.full)
     if arguments.full:
         check_chaos(report, build)
+        check_crashes(report, build, arguments)
+        check_fuzz(report, arguments)
 
 
 def sanitized(report, arguments, name, sanitizers, everything):

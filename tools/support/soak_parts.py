@@ -5,14 +5,13 @@ import re
 import shutil
 import types
 
+from support.build import CRASH_POINTS, Build, build_program
 from support.fuzz import Fuzzer, build_programs
-from support.build import Build, build_program
 from support.nodes import DemoError
 from support.soak_ledger import Tally
 from support.steps import read_lines
 
 KEPT_PROGRAMS = 'build/soak/programs'
-CRASH_POINTS = ('crash', ['-Dwerror=true', '-Dcrash_points=true'])
 
 
 def keep(path):
