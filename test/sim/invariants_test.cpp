@@ -90,7 +90,7 @@ struct Bench {
     std::memcpy(bytes.data(), &operation, sizeof operation);
     if (written_as) std::memcpy(&bytes[sizeof operation], &*written_as, sizeof *written_as);
     checker.Delivered(NodeId(node),
-                      RaftLog(kPartition, LogIndex(index), ordinal, Term(term), Ticket(), "type",
+                      RaftLog(kPartition, LogIndex(index), ordinal, Term(term), Ticket(), kOperationType,
                               Payload(std::move(bytes))),
                       restored);
   }

@@ -98,7 +98,7 @@ ARROWS = (
     ('transports/*/', ('include/', 'lib/codec/', 'transports/common/')),
     ('storage/*/', ('include/', 'lib/codec/', 'lib/mutants/', 'storage/common/')),
     ('testing/', ('include/', 'test/sim/')),
-    ('examples/*/', ('include/',)),
+    ('examples/*/', ('include/', 'examples/http/')),
     ('test/', ('',)),
     ('bench/', ('',)),
 )

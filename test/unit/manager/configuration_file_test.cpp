@@ -263,7 +263,7 @@ TEST_CASE("the page's defaults are the defaults") {
     CHECK(Describe(configuration) == Describe(RaftConfiguration()));
     ++checked;
   }
-  CHECK(checked == 18);
+  CHECK(checked == 19);
 }
 
 TEST_CASE("the page's ranges are where values are refused") {

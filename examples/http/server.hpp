@@ -1,5 +1,5 @@
-// HTTP as the service needs it: a server that bounds everything a client can make it keep, and the
-// way to the other nodes.
+// HTTP as a small service needs it: a server that bounds everything a client can make it keep, and
+// the way to the other nodes.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@
 
 #include <kommander/kommander.hpp>
 
-namespace kv {
+namespace web {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
@@ -30,9 +30,7 @@ using Response = http::response<http::string_body>;
 using Handler = std::function<asio::awaitable<Response>(const Request*)>;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kValueBytesMax = 1u << 20;
-// Two values as JSON, every byte of them escaped: the largest body that can be in order.
-constexpr std::size_t kBodyBytesMax = 2 * 6 * kValueBytesMax + 1024;
+constexpr std::size_t kBodyBytesMax = 13u << 20;
 constexpr long kConnectionsMax = 512;
 // On a request that another node has passed on; it is not passed on again.
 constexpr std::string_view kForwardedHeader = "X-Kommander-Forwarded";
@@ -159,4 +157,4 @@ inline asio::awaitable<Response> Forward(Peer* peer, const Request* request,
   co_return parser.release();
 }
 
-}  // namespace kv
+}  // namespace web
