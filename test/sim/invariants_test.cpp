@@ -90,8 +90,8 @@ struct Bench {
     std::memcpy(bytes.data(), &operation, sizeof operation);
     if (written_as) std::memcpy(&bytes[sizeof operation], &*written_as, sizeof *written_as);
     checker.Delivered(NodeId(node),
-                      RaftLog(kPartition, LogIndex(index), ordinal, Term(term), Ticket(), kOperationType,
-                              Payload(std::move(bytes))),
+                      RaftLog(kPartition, LogIndex(index), ordinal, Term(term), Ticket(),
+                              kOperationType, Payload(std::move(bytes))),
                       restored);
   }
   ClientOperation Operation(std::uint64_t id, OperationKind kind, std::uint32_t node) const {

@@ -171,8 +171,8 @@ def release(report, arguments):
         check_fuzz(report, arguments)
 
 
-# What most can go wrong in: the core, the codecs and the simulation, whole nodes on real threads, and
-# the examples, whose calls users copy.
+# What most can go wrong in: the core, the codecs and the simulation, whole nodes on real threads,
+# and the examples, whose calls users copy.
 SANITIZED_FOLDERS = ('test/unit', 'test/scripts', 'test/sim', 'test/integration', 'examples')
 # The crash matrix has one thread of ours; the storage library's own are not ThreadSanitizer's.
 THREADED_FOLDERS = (*SANITIZED_FOLDERS, 'test/conformance', 'bench')
