@@ -72,6 +72,8 @@ def check_style(report):
 def changed_files():
     """What the work tree, and its branch beyond the upstream, changed. Empty without git."""
     changed = set()
+    if shutil.which('git') is None:
+        return changed
     for against in ('HEAD', '@{upstream}'):
         listed = subprocess.run(['git', 'diff', '--name-only', '--diff-filter=d', against, '--'],
                                 capture_output=True, text=True, check=False)

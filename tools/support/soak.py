@@ -59,6 +59,8 @@ class Stop:
 
 
 def git(*arguments):
+    if shutil.which('git') is None:
+        raise DemoError('git is needed: a row names the commit that it speaks of')
     return subprocess.run(['git', *arguments], check=True, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL).stdout.strip()
 
