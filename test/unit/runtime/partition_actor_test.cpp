@@ -166,9 +166,9 @@ TEST_CASE("what a node owes finds its place on a disk without room") {
 
 TEST_CASE("more callers than a partition keeps are refused, wherever the others wait") {
   constexpr int kKept = 65536;
-  Follower node;
   int waiting = 0;
   std::vector<error_code> told;
+  Follower node;
   const auto wait = [&] {
     auto operation = detail::MakeOperation<NodeId>(
         [&](error_code error, NodeId) {
@@ -194,11 +194,11 @@ TEST_CASE("more callers than a partition keeps are refused, wherever the others 
 
 TEST_CASE(
     "a cancel that comes together with the answer of the core ends the wait for the handlers") {
+  std::vector<error_code> told;  // outlives the node, which answers whoever waits
   Follower node;
   node.Hear(Follower::Append(1));
   node.disk->Sync();
   node.Run();
-  std::vector<error_code> told;
   auto operation = detail::MakeOperation<ReadBarrierResult>(
       [&](error_code error, ReadBarrierResult) { told.push_back(error); },
       node.context.get_executor(), node.actor);
@@ -219,11 +219,11 @@ TEST_CASE(
 }
 
 TEST_CASE("a read of what a failed disk will never apply ends with the failure") {
+  std::vector<error_code> told;  // outlives the node, which answers whoever waits
   Follower node;
   node.Hear(Follower::Append(1));
   node.disk->Sync();
   node.Run();
-  std::vector<error_code> told;
   auto operation = detail::MakeOperation<ReadBarrierResult>(
       [&](error_code error, ReadBarrierResult) { told.push_back(error); },
       node.context.get_executor(), {});
