@@ -26,27 +26,17 @@ struct Options {
   std::uint32_t request_timeout_ms = 2000;
 };
 
-// "127.0.0.1:7001", "node-1:7001" or "[::1]:7001"; port 0 when it is none of these.
-Endpoint ParseEndpoint(std::string_view text) {
-  const std::size_t colon = std::min(text.rfind(':'), text.size());
-  std::string_view host = text.substr(0, colon);
-  text.remove_prefix(std::min(colon + 1, text.size()));
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const bool is_host = !host.empty() && host.find('/') == host.npos;
-  return {std::string(host), ParseNumber<std::uint16_t>(is_host ? text : "").value_or(0)};
-}
-
 NodeAddress ParseMember(const std::string& text, Options& options) {
   const std::size_t equals = std::min(text.find('='), text.size() - 1);
   const std::size_t slash = std::min(text.find('/'), text.size() - 1);
   const NodeId id(ParseNumber<std::uint32_t>(text.substr(0, equals)).value_or(0));
-  const Endpoint raft = ParseEndpoint(text.substr(equals + 1, slash - equals - 1));
-  const Endpoint http = ParseEndpoint(text.substr(slash + 1));
-  if (!id || raft.port == 0 || http.port == 0) {
+  const auto raft = Endpoint::Parse(text.substr(equals + 1, slash - equals - 1));
+  const auto http = Endpoint::Parse(text.substr(slash + 1));
+  if (!id || !raft || raft->port == 0 || !http || http->port == 0) {
     throw CLI::ValidationError("--cluster", "'" + text + "' is not ID=HOST:PORT/HOST:PORT");
   }
-  options.peers[id].http = http;
-  return {id, raft};
+  options.peers[id].http = *http;
+  return {id, *raft};
 }
 
 Options ParseOptions(int argc, char** argv) {

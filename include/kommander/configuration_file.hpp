@@ -17,7 +17,6 @@ namespace kommander {
 inline constexpr std::size_t kConfigurationTextBytesMax = std::size_t{256} << 10;
 // Deeper ones too: no key needs more than an object in a list in an object.
 inline constexpr std::size_t kConfigurationDepthMax = 8;
-inline constexpr std::size_t kConfigurationMembersMax = 1000;
 
 // One thing that is wrong with a text.
 class ConfigurationProblem {

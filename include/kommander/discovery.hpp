@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,10 @@ namespace kommander {
 
 // Where a node listens. A literal IP address is never resolved.
 struct Endpoint {
+  // "node-1:7001", "10.0.0.1:7001" or "[::1]:7001"; none: the text is nothing like that. A name is
+  // up to 255 visible characters; whether it exists, the one who connects will see.
+  [[nodiscard]] static std::optional<Endpoint> Parse(std::string_view text);
+
   Endpoint() = default;
   Endpoint(std::string endpoint_host, std::uint16_t endpoint_port)
       : host(std::move(endpoint_host)), port(endpoint_port) {}

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <span>
 
 #include <kommander/configuration_file.hpp>
 
+#include "cluster/roster.hpp"
 #include "manager/configuration_text.hpp"
 
 namespace kommander {
@@ -14,7 +14,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kShownBytesMax = 64;
-constexpr std::size_t kHostBytesMax = 255;
 
 // What stands there, short enough for a line.
 std::string Shown(const Json& value) {
@@ -81,31 +80,12 @@ bool ReadNodeId(const Json& value, const Place& place, NodeId& id) {
   return true;
 }
 
-// "node-1:7001", "10.0.0.1:7001" or "[::1]:7001"
-bool ParseEndpoint(std::string_view text, Endpoint& endpoint) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == text.npos) return false;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view digits = text.substr(colon + 1);
-  const bool is_bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-  if (is_bracketed) host = host.substr(1, host.size() - 2);
-  // Without brackets, nobody could tell where an IPv6 address ends.
-  if (is_bracketed != (host.find(':') != host.npos)) return false;
-  if (host.empty() || host.size() > kHostBytesMax) return false;
-  const auto is_allowed = [](char c) {
-    return c > ' ' && c <= '~' && std::string_view("/[]\"'\\").find(c) == std::string_view::npos;
-  };
-  if (!std::all_of(host.begin(), host.end(), is_allowed)) return false;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), endpoint.port);
-  endpoint.host = host;
-  return error == std::errc() && end == digits.data() + digits.size();
-}
-
 bool ReadEndpoint(const Json& value, const Place& place, Endpoint& endpoint) {
-  const bool is_well =
-      value.is_string() && ParseEndpoint(value.get_ref<const std::string&>(), endpoint);
-  return is_well || place.Refuse(value, "HOST:PORT or [IPV6]:PORT");
+  std::optional<Endpoint> read;
+  if (value.is_string()) read = Endpoint::Parse(value.get_ref<const std::string&>());
+  if (!read) return place.Refuse(value, "HOST:PORT or [IPV6]:PORT");
+  endpoint = *std::move(read);
+  return true;
 }
 
 bool SetId(const Json& value, const Place& place, RaftConfiguration& configuration) {
@@ -217,9 +197,10 @@ bool SetMember(const Json& value, const Place& place, NodeAddress& member) {
 
 bool SetMembers(const Json& value, const Place& place, RaftConfiguration& configuration) {
   if (!value.is_array()) return place.Refuse(value, "a list of objects with id and endpoint");
-  if (value.size() > kConfigurationMembersMax) {
+  // Each of a hundred thousand would have a problem of its own.
+  if (value.size() > cluster::Roster::kMembersMax) {
     return place.Refuse("has " + std::to_string(value.size()) + " members, must be at most " +
-                        std::to_string(kConfigurationMembersMax));
+                        std::to_string(cluster::Roster::kMembersMax));
   }
   std::vector<NodeAddress> members(value.size());
   bool is_well = true;

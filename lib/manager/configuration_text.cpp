@@ -71,15 +71,7 @@ std::string PlaceOf(std::size_t position, std::string_view text) {
 }  // namespace
 
 std::string PointerTo(const std::string& parent, std::string_view key) {
-  std::string pointer = parent + "/";
-  for (const char c : key) {
-    if (c == '~' || c == '/') {
-      pointer += c == '~' ? "~0" : "~1";
-    } else {
-      pointer += c;
-    }
-  }
-  return pointer;
+  return (Json::json_pointer(parent) / std::string(key)).to_string();
 }
 
 std::optional<Json> ParseConfigurationText(std::string_view text, Problems& problems) {

@@ -218,10 +218,10 @@ TEST_CASE("pointers are exact where lines are readable") {
 
 TEST_CASE("a list of members has a bound") {
   std::string text = R"({"initial_members": [)";
-  for (std::size_t i = 0; i <= kConfigurationMembersMax; ++i) text += i == 0 ? "1" : ",1";
+  for (int i = 0; i <= 256; ++i) text += i == 0 ? "1" : ",1";
   RaftConfiguration configuration;
   CHECK(Lines(ReadConfiguration(text + "]}", configuration)) ==
-        "/initial_members: has 1001 members, must be at most 1000\n");
+        "/initial_members: has 257 members, must be at most 256\n");
 }
 
 // --- docs/configuration.md ----------------------------------------------------------------------
