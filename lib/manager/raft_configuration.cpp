@@ -100,12 +100,12 @@ void CheckMembers(Problems& problems, const RaftConfiguration& configuration) {
   const auto& members = configuration.initial_members();
   // This node need not be one of them: one that is added later names those that the cluster began
   // with, and is refused by them until it has been added.
-  for (std::size_t i = 0; i < members.size(); ++i) CheckMember(problems, configuration, i);
   constexpr std::size_t kMembersMax = cluster::Roster::kMembersMax;
   if (members.size() > kMembersMax) {
-    Add(problems, "initial_members", Text(members.size()) + " nodes",
-        "at most " + Text(kMembersMax));
+    return Add(problems, "initial_members", Text(members.size()) + " nodes",
+               "at most " + Text(kMembersMax));
   }
+  for (std::size_t i = 0; i < members.size(); ++i) CheckMember(problems, configuration, i);
 }
 
 void CheckTimes(Problems& problems, const RaftConfiguration& configuration) {

@@ -180,9 +180,12 @@ std::string RaftNode::DescribeWait() const {
   for (const NodeId peer : live_) {
     reached += (reached.empty() ? "" : ", ") + std::to_string(peer.value());
   }
-  return self + " has reached " + (reached.empty() ? "no other node" : "only " + reached) + " of " +
-         std::to_string(voters.size()) +
-         " initial members: a majority has to run for the first start";
+  const std::string of_all = " of " + std::to_string(voters.size()) + " initial members";
+  if (2 * (live_.size() + 1) > voters.size()) {
+    return self + " and " + reached + of_all + " see each other, but nobody leads partition 0 yet";
+  }
+  return self + " has reached " + (reached.empty() ? "no other node" : "only " + reached) + of_all +
+         ": a majority has to run for the first start";
 }
 
 // --- Stop ---
