@@ -192,50 +192,50 @@ TEST_CASE("more callers than a partition keeps are refused, wherever the others 
   CHECK(std::count(told.begin(), told.end(), error_code()) == kKept);
 }
 
-TEST_CASE(
-    "a cancel that comes together with the answer of the core ends the wait for the handlers") {
+// A follower that has been asked for a read and asks its leader for the index.
+struct AskingFollower {
+  AskingFollower() {
+    node.Hear(Follower::Append(1));
+    node.disk->Sync();
+    node.Run();
+    operation = detail::MakeOperation<ReadBarrierResult>(
+        [this](error_code error, ReadBarrierResult) { told.push_back(error); },
+        node.context.get_executor(), node.actor);
+    node.actor->Submit(ReadEvent{operation, kNever});
+    node.Run();
+    number = std::get<ReadIndexRequest>(node.transport->sent.back().body).request;
+  }
+  // The leader's answer: an index that is not applied here yet.
+  void HearIndex() { node.Hear(ReadIndexReply{number, true, LogIndex(2)}); }
+
   std::vector<error_code> told;  // outlives the node, which answers whoever waits
   Follower node;
-  node.Hear(Follower::Append(1));
-  node.disk->Sync();
-  node.Run();
-  auto operation = detail::MakeOperation<ReadBarrierResult>(
-      [&](error_code error, ReadBarrierResult) { told.push_back(error); },
-      node.context.get_executor(), node.actor);
-  node.actor->Submit(ReadEvent{operation, kNever});
-  node.Run();
-  const auto* asked = std::get_if<ReadIndexRequest>(&node.transport->sent.back().body);
-  REQUIRE(asked != nullptr);
+  detail::ReadOperation operation;
+  std::uint64_t number = 0;
+};
+
+TEST_CASE(
+    "a cancel that comes together with the answer of the core ends the wait for the handlers") {
+  AskingFollower asking;
   SECTION("one that ends waits") {
-    operation->RequestCancel(asio::cancellation_type::partial);
-    node.Hear(ReadIndexReply{asked->request, true, LogIndex(2)});
-    CHECK(told == std::vector<error_code>{asio::error::operation_aborted});
+    asking.operation->RequestCancel(asio::cancellation_type::partial);
+    asking.HearIndex();
+    CHECK(asking.told == std::vector<error_code>{asio::error::operation_aborted});
   }
   SECTION("one that does not") {
-    operation->RequestCancel(asio::cancellation_type::total);
-    node.Hear(ReadIndexReply{asked->request, true, LogIndex(2)});
-    CHECK(told.empty());
+    asking.operation->RequestCancel(asio::cancellation_type::total);
+    asking.HearIndex();
+    CHECK(asking.told.empty());
   }
 }
 
 TEST_CASE("a read of what a failed disk will never apply ends with the failure") {
-  std::vector<error_code> told;  // outlives the node, which answers whoever waits
-  Follower node;
-  node.Hear(Follower::Append(1));
-  node.disk->Sync();
-  node.Run();
-  auto operation = detail::MakeOperation<ReadBarrierResult>(
-      [&](error_code error, ReadBarrierResult) { told.push_back(error); },
-      node.context.get_executor(), {});
-  node.actor->Submit(ReadEvent{std::move(operation), kNever});
-  node.Run();
-  const auto* asked = std::get_if<ReadIndexRequest>(&node.transport->sent.back().body);
-  REQUIRE(asked != nullptr);
-  node.Hear(ReadIndexReply{asked->request, true, LogIndex(2)});
-  CHECK(told.empty());
-  node.actor->FailStore();
-  node.Run();
-  CHECK(told == std::vector<error_code>{RaftErrc::StorageFailed});
+  AskingFollower asking;
+  asking.HearIndex();
+  CHECK(asking.told.empty());
+  asking.node.actor->FailStore();
+  asking.node.Run();
+  CHECK(asking.told == std::vector<error_code>{RaftErrc::StorageFailed});
 }
 
 TEST_CASE("a unit that the disk refuses is a failed write, not one to wait for") {
