@@ -6,6 +6,7 @@
 #include <kommander/configuration_file.hpp>
 
 #include "cluster/roster.hpp"
+#include "manager/configuration_findings.hpp"
 #include "manager/configuration_text.hpp"
 
 namespace kommander {
@@ -217,18 +218,11 @@ struct Touched {
   std::vector<std::string_view> failed;
 };
 
-bool IsNamePart(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }
-
-// Whether a line of Validate() speaks of one of these fields, as its subject or as the bound.
-bool Speaks(std::string_view line, const std::vector<std::string_view>& fields) {
-  return std::ranges::any_of(fields, [&](std::string_view field) {
-    for (std::size_t at = line.find(field); at != line.npos; at = line.find(field, at + 1)) {
-      const std::size_t end = at + field.size();
-      const bool begins = at == 0 || (!IsNamePart(line[at - 1]) && line[at - 1] != '.');
-      if (begins && (end == line.size() || !IsNamePart(line[end]))) return true;
-    }
-    return false;
-  });
+// Whether one of these fields is the finding's own, or sets its bound.
+bool Concerns(const ConfigurationFinding& finding, const std::vector<std::string_view>& fields) {
+  const std::string_view whole = std::string_view(finding.field).substr(0, finding.field.find('['));
+  return std::ranges::any_of(
+      fields, [&](std::string_view field) { return field == whole || field == finding.bound_by; });
 }
 
 // "initial_members[0].id" -> "/initial_members/0/id"
@@ -249,10 +243,9 @@ std::string PointerOfField(std::string_view field) {
 
 // Ranges, and what fields demand of each other: one judge for texts and for programs.
 void AddRanges(const RaftConfiguration& configuration, const Touched& touched, Problems& problems) {
-  for (const std::string& line : configuration.Validate()) {
-    if (!Speaks(line, touched.set) || Speaks(line, touched.failed)) continue;
-    const std::size_t colon = line.find(": ");
-    problems.emplace_back(PointerOfField(line.substr(0, colon)), line.substr(colon + 2));
+  for (const ConfigurationFinding& finding : FindProblems(configuration)) {
+    if (!Concerns(finding, touched.set) || Concerns(finding, touched.failed)) continue;
+    problems.emplace_back(PointerOfField(finding.field), finding.what);
   }
 }
 

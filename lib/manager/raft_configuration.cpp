@@ -12,6 +12,7 @@
 
 #include "cluster/roster.hpp"
 #include "cluster/system_command.hpp"
+#include "manager/configuration_findings.hpp"
 
 namespace kommander {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
-using Problems = std::vector<std::string>;
+using Problems = std::vector<ConfigurationFinding>;
 
 constexpr std::size_t kClusterIdBytesMax = 128;
 constexpr std::size_t kQueueMax = 1'000'000;
@@ -38,8 +39,8 @@ std::string Text(Duration value) {
 }
 
 void Add(Problems& problems, std::string_view field, const std::string& value,
-         const std::string& allowed) {
-  problems.push_back(std::string(field) + ": is " + value + ", must be " + allowed);
+         const std::string& allowed, std::string_view bound_by = {}) {
+  problems.push_back({std::string(field), "is " + value + ", must be " + allowed, bound_by});
 }
 
 template <class Value>
@@ -48,10 +49,12 @@ void CheckRange(Problems& problems, std::string_view field, Value value, Value l
   Add(problems, field, Text(value), Text(least) + " to " + Text(most));
 }
 
-void CheckAtLeast(Problems& problems, std::string_view field, std::size_t value, std::size_t least,
-                  std::string_view why) {
-  if (value >= least) return;
-  Add(problems, field, Text(value), "at least " + Text(least) + std::string(why));
+// Wherever entries are counted, one must fit.
+void CheckHoldsEntry(Problems& problems, std::string_view field, std::size_t value,
+                     std::size_t entry) {
+  if (value >= entry) return;
+  Add(problems, field, Text(value),
+      "at least " + Text(entry) + " (entry_bytes_max): one entry must fit", "entry_bytes_max");
 }
 
 // Nothing of another's text goes into a line but what can be read in it.
@@ -117,7 +120,8 @@ void CheckTimes(Problems& problems, const RaftConfiguration& configuration) {
     Add(problems, "heartbeat_interval", Text(heartbeat),
         "0 (a sixth of election_timeout), or above 0 and below half of election_timeout, which "
         "is " +
-            Text(election));
+            Text(election),
+        "election_timeout");
   }
   if (configuration.stall_max() < Duration::zero() || configuration.stall_max() > hours(1)) {
     Add(problems, "stall_max", Text(configuration.stall_max()),
@@ -142,16 +146,14 @@ void CheckSizes(Problems& problems, const RaftConfiguration& configuration) {
   CheckRange(problems, "queued_messages_max", configuration.queued_messages_max(), std::size_t{1},
              kQueueMax);
   CheckRange(problems, "entry_bytes_max", entry, kEntryBytesMin, kEntryBytesMax);
-  constexpr std::string_view kOneEntry = " (entry_bytes_max): one entry must fit";
-  CheckAtLeast(problems, "queued_proposal_bytes_max", configuration.queued_proposal_bytes_max(),
-               entry, kOneEntry);
-  CheckAtLeast(problems, "queued_message_bytes_max", configuration.queued_message_bytes_max(),
-               entry, kOneEntry);
-  CheckAtLeast(problems, "inflight_bytes_max", configuration.inflight_bytes_max(), entry,
-               kOneEntry);
-  CheckAtLeast(problems, "uncommitted_bytes_max", configuration.uncommitted_bytes_max(), entry,
-               kOneEntry);
-  CheckAtLeast(problems, "apply_bytes_max", configuration.apply_bytes_max(), 1, "");
+  const auto check_holds = [&](std::string_view field, std::size_t value) {
+    CheckHoldsEntry(problems, field, value, entry);
+  };
+  check_holds("queued_proposal_bytes_max", configuration.queued_proposal_bytes_max());
+  check_holds("queued_message_bytes_max", configuration.queued_message_bytes_max());
+  check_holds("inflight_bytes_max", configuration.inflight_bytes_max());
+  check_holds("uncommitted_bytes_max", configuration.uncommitted_bytes_max());
+  if (configuration.apply_bytes_max() == 0) Add(problems, "apply_bytes_max", "0", "at least 1");
 }
 
 // The map of all partitions is one entry of the system partition.
@@ -165,20 +167,29 @@ void CheckPartitions(Problems& problems, const RaftConfiguration& configuration)
   if (partitions <= kPartitionIdMax && entry >= kEntryBytesMin && map_bytes > entry) {
     Add(problems, "entry_bytes_max", Text(entry),
         "at least " + Text(map_bytes) + ", the partition map for initial_partitions " +
-            Text(partitions));
+            Text(partitions),
+        "initial_partitions");
   }
 }
 
 }  // namespace
 
-std::vector<std::string> RaftConfiguration::Validate() const {
+std::vector<ConfigurationFinding> FindProblems(const RaftConfiguration& configuration) {
   Problems problems;
-  CheckIdentity(problems, *this);
-  CheckMembers(problems, *this);
-  CheckPartitions(problems, *this);
-  CheckTimes(problems, *this);
-  CheckSizes(problems, *this);
+  CheckIdentity(problems, configuration);
+  CheckMembers(problems, configuration);
+  CheckPartitions(problems, configuration);
+  CheckTimes(problems, configuration);
+  CheckSizes(problems, configuration);
   return problems;
+}
+
+std::vector<std::string> RaftConfiguration::Validate() const {
+  std::vector<std::string> lines;
+  for (const ConfigurationFinding& finding : FindProblems(*this)) {
+    lines.push_back(finding.field + ": " + finding.what);
+  }
+  return lines;
 }
 
 }  // namespace kommander
