@@ -1,15 +1,17 @@
 // Checks of what is asked for, and the command line.
 #include <algorithm>
-#include <charconv>
 #include <fstream>
-#include <iterator>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
+
+#include <CLI/CLI.hpp>
 
 #include <kommander/testing/options.hpp>
 
 #include "sim/fault_plan.hpp"
 #include "sim/plan_text.hpp"
+#include "sim/seed_range.hpp"
 
 namespace kommander::testing {
 
@@ -17,25 +19,35 @@ namespace {
 
 [[noreturn]] void Refuse(const std::string& what) { throw std::invalid_argument(what); }
 
-std::uint64_t Number(const std::string& option, std::string_view text) {
-  std::uint64_t value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size()) {
-    Refuse(option + " wants a number, not \"" + std::string(text) + "\"");
-  }
-  return value;
-}
-
-std::uint32_t Count(const std::string& option, std::string_view text) {
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(Number(option, text), UINT32_MAX));
-}
-
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
   if (!file) Refuse("--plan " + path + ": it cannot be read");
   return text.str();
+}
+
+// What a command line says; what it leaves out stays as it is.
+struct Line {
+  std::string seeds;
+  std::optional<std::uint64_t> virtual_seconds;
+  std::optional<std::uint32_t> nodes, partitions, clients;
+  bool has_no_faults = false, does_not_shrink = false;
+  std::vector<std::string> only_faults;
+  std::string plan;
+};
+
+void Declare(CLI::App& app, Line& line) {
+  app.add_option("--seeds", line.seeds, "A..B, both included, or one");
+  app.add_option("--virtual-seconds", line.virtual_seconds, "Of load and faults, per seed");
+  app.add_option("--nodes", line.nodes, "1 to 7; 0: by the seed");
+  app.add_option("--partitions", line.partitions, "1 to 64; 0: by the seed");
+  app.add_option("--clients", line.clients, "At once");
+  app.add_flag("--no-faults", line.has_no_faults, "Nothing fails");
+  app.add_option("--only-faults", line.only_faults, "These kinds, separated by commas")
+      ->delimiter(',');
+  app.add_option("--plan", line.plan, "A file with faults as a failure prints them");
+  app.add_flag("--no-shrink", line.does_not_shrink, "Show all faults of a failing seed");
 }
 
 }  // namespace
@@ -106,6 +118,12 @@ Options& Options::Plan(std::string text) {
   std::vector<sim::Fault> plan;
   std::string problem;
   if (!sim::ParsePlan(text, plan, problem)) Refuse("the plan of faults: " + problem);
+  const auto is_of_handlers = [](const sim::Fault& fault) {
+    return fault.kind == sim::FaultKind::kFailingApply;
+  };
+  if (std::any_of(plan.begin(), plan.end(), is_of_handlers)) {
+    Refuse("the plan of faults: an application's handlers fail by themselves, or not");
+  }
   plan_ = std::move(text);
   return *this;
 }
@@ -116,41 +134,36 @@ Options& Options::Shrink(bool wanted) {
 }
 
 Options& Options::Parse(const std::vector<std::string>& arguments) {
-  for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
-    const std::string& option = *argument;
-    if (option == "--no-faults") {
-      NoFaults();
-      continue;
-    }
-    if (option == "--no-shrink") {
-      Shrink(false);
-      continue;
-    }
-    if (std::next(argument) == arguments.end()) {
-      Refuse(option + " is not known, or wants a value");
-    }
-    const std::string& value = *++argument;
-    if (option == "--seeds") {
-      const std::string_view text = value;
-      const std::size_t dots = text.find("..");
-      const bool is_one = dots == std::string_view::npos;
-      const std::uint64_t first = Number(option, text.substr(0, dots));
-      Seeds(first, is_one ? first : Number(option, text.substr(dots + 2)));
-    } else if (option == "--virtual-seconds") {
-      VirtualSeconds(Number(option, value));
-    } else if (option == "--nodes") {
-      Nodes(Count(option, value));
-    } else if (option == "--partitions") {
-      Partitions(Count(option, value));
-    } else if (option == "--clients") {
-      Clients(Count(option, value));
-    } else if (option == "--plan") {
-      Plan(ReadFile(value));
-    } else {
-      Refuse(option + " is not known");
-    }
+  Line line;
+  CLI::App app;
+  Declare(app, line);
+  try {
+    // The library takes them last first.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& problem) {
+    Refuse(problem.what());
   }
+  if (app.count("--seeds") != 0) {
+    const auto range = sim::ParseSeeds(line.seeds);
+    if (!range) Refuse("--seeds wants A..B with A <= B, not \"" + line.seeds + "\"");
+    Seeds(range->first, range->last);
+  }
+  if (line.virtual_seconds) VirtualSeconds(*line.virtual_seconds);
+  if (line.nodes) Nodes(*line.nodes);
+  if (line.partitions) Partitions(*line.partitions);
+  if (line.clients) Clients(*line.clients);
+  if (line.has_no_faults) NoFaults();
+  if (!line.only_faults.empty()) OnlyFaults(line.only_faults);
+  if (!line.plan.empty()) Plan(ReadFile(line.plan));
+  if (line.does_not_shrink) Shrink(false);
   return *this;
+}
+
+std::string Options::Usage() {
+  Line line;
+  CLI::App app("Runs an application in a simulated cluster, seed by seed, until one fails.");
+  Declare(app, line);
+  return app.help();
 }
 
 }  // namespace kommander::testing

@@ -1,4 +1,5 @@
 // One simulation per seed, until one fails; then as many as it takes to know which faults matter.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
@@ -131,7 +132,13 @@ Result RunSeeds(const Options& options, const MakeScenario& make) {
 
 int RunProgram(int argc, const char* const* argv, Options options, const MakeScenario& make) {
   try {
-    options.Parse(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+    const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+    const auto asks = [](const std::string& text) { return text == "--help" || text == "-h"; };
+    if (std::any_of(arguments.begin(), arguments.end(), asks)) {
+      std::fputs(Options::Usage().c_str(), stdout);
+      return 0;
+    }
+    options.Parse(arguments);
     const Result result = RunSeeds(options, make);
     std::fputs(result.Text().c_str(), stdout);
     return result.IsGood() ? 0 : 1;

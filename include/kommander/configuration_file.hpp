@@ -1,6 +1,6 @@
 // A RaftConfiguration out of JSON text, as operators write it. docs/configuration.md lists the keys
-// with units, defaults and ranges. A library of its own, kommander_configuration_file, which needs
-// nlohmann_json; nothing else of Kommander does.
+// with units, defaults and ranges. Left out where the library was built without nlohmann_json,
+// which nothing else of it needs.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # An outside program builds from what `meson install` leaves behind, with a compiler and pkg-config
-# alone, and works: the second example on the library, the fourth on kommander-testing.
+# alone, and works: the second example on the library, the fourth on kommander-testing, and a
+# configuration that is read.
 #   consumer_test.py BUILD SOURCE
 import os
 import pathlib
@@ -8,6 +9,19 @@ import shlex
 import subprocess
 import sys
 import tempfile
+
+
+# Every part that has a header is in the archive.
+CONFIGURATION = '''
+#include <kommander/configuration_file.hpp>
+int main() {
+  kommander::RaftConfiguration configuration;
+  return kommander::ReadConfiguration("{\\"id\\": 7}", configuration).empty() &&
+                 configuration.id() == kommander::NodeId(7)
+             ? 0
+             : 1;
+}
+'''
 
 
 def run(*command, **more):
@@ -38,6 +52,12 @@ def main():
             run('g++', '-std=c++20', str(source / 'examples' / example / 'main.cpp'), '-o',
                 str(program), *pkg_config(root, package))
             run(str(program), *arguments)
+        if list(root.rglob('configuration_file.hpp')):
+            text = root / 'configuration.cpp'
+            text.write_text(CONFIGURATION)
+            run('g++', '-std=c++20', str(text), '-o', str(root / 'configuration'),
+                *pkg_config(root, 'kommander'))
+            run(str(root / 'configuration'))
 
 
 if __name__ == '__main__':

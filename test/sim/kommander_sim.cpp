@@ -2,7 +2,6 @@
 // promise. Each worker is a process of its own, since a world tolerates one thread.
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -23,6 +22,7 @@
 
 #include "mutants/mutants.hpp"
 #include "plan_text.hpp"
+#include "seed_range.hpp"
 #include "shrink.hpp"
 #include "simulation.hpp"
 
@@ -433,22 +433,6 @@ void AddMutantOptions(CLI::App& app) {
 }
 #endif
 
-bool ParseSeeds(const std::string& text, Arguments& arguments) {
-  const auto number = [](std::string_view digits, std::uint64_t& value) {
-    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return result.ec == std::errc() && result.ptr == digits.data() + digits.size();
-  };
-  const std::size_t dots = text.find("..");
-  if (dots == std::string::npos) {
-    if (!number(text, arguments.first)) return false;
-    arguments.last = arguments.first;
-    return true;
-  }
-  const std::string_view view(text);
-  return number(view.substr(0, dots), arguments.first) &&
-         number(view.substr(dots + 2), arguments.last) && arguments.first <= arguments.last;
-}
-
 }  // namespace
 
 int main(int count, char** values) {
@@ -491,7 +475,10 @@ int main(int count, char** values) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (!ParseSeeds(seeds, arguments)) {
+  if (const auto range = ParseSeeds(seeds)) {
+    arguments.first = range->first;
+    arguments.last = range->last;
+  } else {
     std::fprintf(stderr, "kommander-sim: --seeds wants A..B with A <= B, not \"%s\"\n",
                  seeds.c_str());
     return 2;

@@ -137,6 +137,9 @@ TEST_CASE("options refuse what cannot be run") {
   CHECK_THROWS_AS(options.Parse({"--seeds"}), std::invalid_argument);
   CHECK_THROWS_AS(options.Parse({"--seeds", "1-2"}), std::invalid_argument);
   CHECK_THROWS_AS(options.Parse({"--plan", "/nowhere/at/all"}), std::invalid_argument);
+  CHECK_THROWS_AS(options.Parse({"--only-faults", "moonlight"}), std::invalid_argument);
+  CHECK_THROWS_WITH(options.Plan("1.000000000 1.000000000 failing-apply 1 1 0 00\n"),
+                    "the plan of faults: an application's handlers fail by themselves, or not");
   CHECK_THROWS_AS(options.Parse({"--sedes", "1"}), std::invalid_argument);
   options.Parse({"--seeds", "4..9", "--nodes", "5", "--no-faults", "--virtual-seconds", "7"});
   CHECK(options.first_seed() == 4);

@@ -37,10 +37,10 @@ class Options {
   Options& Plan(std::string text);
   // Whether the plan of a failing seed is cut down to what the failure needs. Default: yes.
   Options& Shrink(bool wanted);
-  // The same from a command line, without the program's name: --seeds A..B, --virtual-seconds N,
-  // --nodes N, --partitions N, --clients N, --no-faults, --plan FILE, --no-shrink. Throws
+  // The same from a command line, without the program's name; Usage() says what it may hold. Throws
   // std::invalid_argument with a line for a person.
   Options& Parse(const std::vector<std::string>& arguments);
+  [[nodiscard]] static std::string Usage();
 
   [[nodiscard]] std::uint64_t first_seed() const noexcept { return first_seed_; }
   [[nodiscard]] std::uint64_t last_seed() const noexcept { return last_seed_; }

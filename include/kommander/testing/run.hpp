@@ -31,8 +31,9 @@ Result Run(const Options& options = {}) {
   return detail::RunSeeds(options, [] { return std::make_unique<ScenarioType>(); });
 }
 
-// The same with the program's arguments over `options` (Options::Parse), and the result on standard
-// output. Returns the exit code: 0: all seeds are good; 1: one failed; 2: bad usage.
+// The same with the program's arguments over `options` (Options::Parse; --help shows them), and the
+// result on standard output. Returns the exit code: 0: all seeds are good; 1: one failed; 2: bad
+// usage.
 template <class ScenarioType>
 int Main(int argc, const char* const* argv, Options options = {}) {
   return detail::RunProgram(argc, argv, std::move(options),
