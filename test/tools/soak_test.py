@@ -120,12 +120,12 @@ class Counting(World):
                           (('c2', 'simulation', '60 s'), 21, 30, 10),
                           (('c3', 'simulation', '120 s'), 31, 40, 10)])
         totals = Ledger(self.path('soak.md')).totals('k1')
-        self.assertEqual(totals['simulation'].count, 40)
-        self.assertEqual(totals['simulation'].operations, 4000)
+        self.assertEqual({what: (tally.count, tally.operations) for what, tally in totals.items()},
+                         {('simulation', '60 s'): (40, 4000)})
         with contextlib.redirect_stdout(io.StringIO()) as said:
             self.assertTrue(print_totals(Ledger(self.path('soak.md')), 'k1'))
             print_totals(Ledger(self.path('soak.md')), 'unknown')
-        self.assertRegex(said.getvalue(), r'simulation +40 .* 4,000 operations')
+        self.assertRegex(said.getvalue(), r'simulation 60 s +40 .* 4,000 operations')
         self.assertIn('nothing yet', said.getvalue())
 
     def test_a_clone_that_has_only_the_ledger_goes_on_behind_it(self):
@@ -232,7 +232,7 @@ class Failing(World):
             ledger.merge(Row(*row.key[:1], 'k1', 'today', *row.key[1:], Tally(11, 30, 20)))
 
     def test_a_row_is_read_as_it_was_written(self):
-        row = Row('c1', 'k1', '2026-01-31', 'fuzz', '30 s, 3 targets',
+        row = Row('c1', 'k1', '2026-01-31', 'fuzz', 'frame',
                   Tally(5, 12345, 12341, 1234.56, 0.25, 1, 98765432, 3, 1, 'again --seeds 1..2'))
         self.assertEqual(parse_row(row.text()), row)
 
@@ -274,6 +274,21 @@ class Verdicts(World):
         for lines, succeeded in ((['seed 7'], False), ([end], False), (['seed 7'], True)):
             bad = self.judge(soak_parts.Chaos, lines, succeeded, 8)
             self.assertEqual(bad.replay, 'tools/chaos --seconds 60 --seed 8 --nodes 5')
+
+    def test_every_fuzz_target_has_a_row_of_its_own(self):
+        asked = []
+
+        def fuzz(target, length):
+            asked.append((target, length.executions, length.seconds))
+            return types.SimpleNamespace(succeeded=target != 'bad', executions=5_000)
+        part = soak_parts.Fuzz(None, types.SimpleNamespace(fuzz_seconds=30, fuzz_executions=5_000))
+        part.fuzzer = types.SimpleNamespace(run=fuzz)
+        part.targets = ['frame', 'hello', 'bad']
+        seen = [(part.run(number), part.options()) for number in (3, 4, 5)]
+        self.assertEqual(asked, [(target, 5_000, 30) for target in part.targets])
+        self.assertEqual([(tally.operations, tally.is_good, options) for tally, options in seen],
+                         [(5_000, True, 'frame'), (5_000, True, 'hello'), (5_000, False, 'bad')])
+        self.assertEqual(seen[-1][0].replay, 'tools/fuzz --target bad')
 
     def test_matrices(self):
         self.assertTrue(self.judge(soak_parts.CrashMatrix, ['x', 'passed'], True).is_good)

@@ -132,8 +132,9 @@ def print_totals(ledger, code):
     totals = ledger.totals(code)
     if not totals:
         say('  nothing yet')
-    for part, tally in totals.items():
-        say(f'  {part:<12} {tally.count:>9,} slices or seeds, {tally.virtual_hours:>9,.2f} virtual'
+    for (part, options), tally in totals.items():
+        name = f'{part} {options}'.strip()
+        say(f'  {name:<25} {tally.count:>7,} slices or seeds, {tally.virtual_hours:>9,.2f} virtual'
             f' hours, {tally.wall_hours:>7,.2f} wall hours, {tally.faults:>9,} faults,'
             f' {tally.operations:>13,} operations, {tally.violations} violations,'
             f' {tally.stuck} stuck')
@@ -165,6 +166,8 @@ def parse():
     parser.add_argument('--virtual-seconds', type=positive, default=60, help='per simulated seed')
     parser.add_argument('--chaos-seconds', type=positive, default=60, help='under faults')
     parser.add_argument('--fuzz-seconds', type=positive, default=30, help='per target')
+    parser.add_argument('--fuzz-executions', type=positive, default=None, metavar='EXECUTIONS',
+                        help='per target, instead of seconds')
     parser.add_argument('--kills', type=positive, default=100, help='per slice of kill-matrix')
     parser.add_argument('--ledger', action='store_true',
                         help='only print the totals since the last change of what ships')

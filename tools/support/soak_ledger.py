@@ -121,14 +121,15 @@ class Ledger:
         return max((row.tally.last for row in self.rows if row.part == part), default=0) + 1
 
     def totals(self, code):
-        """Everything that one state of the shipped code has been through: {part: Tally}."""
+        """What one state of the shipped code has been through: {(part, options): Tally}."""
         totals = {}
         for row in self.rows:
             if row.code == code:
-                if row.part in totals:
-                    totals[row.part].add(row.tally)
+                what = row.part, row.options
+                if what in totals:
+                    totals[what].add(row.tally)
                 else:
-                    totals[row.part] = Tally(**asdict(row.tally))
+                    totals[what] = Tally(**asdict(row.tally))
         return totals
 
     def write(self):

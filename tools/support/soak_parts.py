@@ -119,7 +119,8 @@ class Chaos(Part):
 
 
 class Fuzz(Part):
-    """One target per slice, one after the other; what it finds it keeps for its next turn."""
+    """One target per slice, one after the other; what it finds it keeps for its next turn. Each
+    has rows of its own, since each is judged by its own executions."""
     name = 'fuzz'
 
     def prepare(self):
@@ -130,7 +131,7 @@ class Fuzz(Part):
         self.targets = self.fuzzer.targets()
 
     def options(self):
-        return f'{self.arguments.fuzz_seconds} s, {len(self.targets)} targets in turn'
+        return self.target
 
     def log_path(self):
         return self.report.log_path(f'fuzz {self.target}')
@@ -138,7 +139,7 @@ class Fuzz(Part):
     def run(self, number):
         self.target = self.targets[number % len(self.targets)]
         ran = self.fuzzer.run(self.target, types.SimpleNamespace(
-            executions=None, seconds=self.arguments.fuzz_seconds))
+            executions=self.arguments.fuzz_executions, seconds=self.arguments.fuzz_seconds))
         tally = Tally(number, number, 1, operations=ran.executions)
         return self.verdict(tally, ran.succeeded, ran.executions > 0,
                             f'tools/fuzz --target {self.target}')
