@@ -113,7 +113,7 @@ std::string Result::Text() const {
                      std::to_string(calls_) + " calls, " + std::to_string(faults_) + " faults: ";
   if (!failure_) return text + "good\n";
   text += "seed " + std::to_string(failure_->seed()) + " FAILED\n  " + failure_->invariant() +
-          ": " + failure_->what() + "\n  these faults are enough:\n" + failure_->plan() +
+          ": " + failure_->what() + "\n  its faults, one per line:\n" + failure_->plan() +
           "  replay: " + failure_->replay() + "\n";
   return text;
 }
