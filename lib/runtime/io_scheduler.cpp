@@ -7,12 +7,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <kommander/detail/crash_point.hpp>
+#include <kommander/detail/mutex.hpp>
 
 #include "mutants/mutants.hpp"
 #include "platform/io_threads.hpp"
@@ -23,7 +23,7 @@
 namespace kommander::runtime {
 namespace {
 
-using Lock = std::unique_lock<std::mutex>;
+using Lock = detail::MutexLock;
 using Task = std::function<void(Wal& wal, bool cancelled)>;
 
 IoSchedulerOptions Sane(IoSchedulerOptions options) noexcept {
@@ -39,16 +39,14 @@ IoSchedulerOptions Sane(IoSchedulerOptions options) noexcept {
 // that a burst of arrivals makes one system call per thread and none while all are busy.
 class Sleepers {
  public:
-  template <class Predicate>
-  void Wait(Lock& lock, Predicate has_work) {
-    while (!has_work()) {
-      ++asleep_;
-      condition_.wait(lock);
-      // Whoever wakes uses a call up, also when it finds nothing: one too few in the count costs an
-      // extra wake, one too many would leave a sleeper uncalled.
-      --asleep_;
-      if (called_ > 0) --called_;
-    }
+  // Until called; whoever waits looks for work afterwards, and may find none.
+  void Wait(Lock& lock) {
+    ++asleep_;
+    condition_.wait(lock.native());
+    // Whoever wakes uses a call up, also when it finds nothing: one too few in the count costs an
+    // extra wake, one too many would leave a sleeper uncalled.
+    --asleep_;
+    if (called_ > 0) --called_;
   }
   // With the lock: true when somebody is to be called, by Wake, once the lock is released.
   [[nodiscard]] bool Call() noexcept {
@@ -92,43 +90,45 @@ class FairIoScheduler::Impl {
  private:
   enum class State { kNew, kRunning, kDraining, kAborting, kStopped };
 
-  [[nodiscard]] error_code Closed() const noexcept;  // why nothing is accepted, if so
-  error_code Counted(error_code error) noexcept;
+  // Why nothing is accepted, if so.
+  [[nodiscard]] error_code Closed() const noexcept KOMMANDER_REQUIRES(mutex_);
+  error_code Counted(error_code error) noexcept KOMMANDER_REQUIRES(mutex_);
 
   void RunWriter() noexcept;
   void RunReader() noexcept;
-  [[nodiscard]] bool WriterHasWork() const noexcept;
-  void RunTask(Lock& lock);
-  void Linger(Lock& lock);
-  void RunBatch(Lock& lock);
-  void LookAtDisk(Lock& lock);
+  [[nodiscard]] bool WriterHasWork() const noexcept KOMMANDER_REQUIRES(mutex_);
+  // These give the lock up for what blocks, and come back with it.
+  void RunTask() KOMMANDER_REQUIRES(mutex_);
+  void Linger(Lock& lock) KOMMANDER_REQUIRES(mutex_);
+  void RunBatch() KOMMANDER_REQUIRES(mutex_);
+  void LookAtDisk() KOMMANDER_REQUIRES(mutex_);
   void EndThread() noexcept;
   void DropQueued() noexcept;
-  void PublishQueued() noexcept {
+  void PublishQueued() noexcept KOMMANDER_REQUIRES(mutex_) {
     queued_units_.store(write_lanes_.units(), std::memory_order_relaxed);
     queued_bytes_.store(write_lanes_.bytes(), std::memory_order_relaxed);
   }
 
   const IoSchedulerOptions options_;
-  mutable std::mutex mutex_;
+  mutable detail::Mutex mutex_;
   Sleepers writer_;
   Sleepers readers_;
   std::condition_variable lingering_;
   std::condition_variable ended_;
-  State state_ = State::kNew;
-  bool failed_ = false;
-  bool is_lingering_ = false;
-  bool look_wanted_ = false;
-  std::shared_ptr<Wal> wal_;
-  WriteLanes write_lanes_;
+  State state_ KOMMANDER_GUARDED_BY(mutex_) = State::kNew;
+  bool failed_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  bool is_lingering_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  bool look_wanted_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Wal> wal_;  // set before the threads run, let go of by the last one
+  WriteLanes write_lanes_ KOMMANDER_GUARDED_BY(mutex_);
   std::atomic<std::size_t> queued_units_{0};  // of write_lanes_, readable without the lock
   std::atomic<std::size_t> queued_bytes_{0};
-  ReadLanes read_lanes_;
-  std::deque<Task> tasks_;
-  IoStatistics statistics_;
-  std::vector<std::function<void()>> dones_;
-  std::unique_ptr<platform::IoThreads> threads_;
-  std::size_t running_threads_ = 0;
+  ReadLanes read_lanes_ KOMMANDER_GUARDED_BY(mutex_);
+  std::deque<Task> tasks_ KOMMANDER_GUARDED_BY(mutex_);
+  IoStatistics statistics_ KOMMANDER_GUARDED_BY(mutex_);
+  std::vector<std::function<void()>> dones_ KOMMANDER_GUARDED_BY(mutex_);
+  std::unique_ptr<platform::IoThreads> threads_ KOMMANDER_GUARDED_BY(mutex_);
+  std::size_t running_threads_ KOMMANDER_GUARDED_BY(mutex_) = 0;
 
   WriteBatch batch_;  // the writer thread's
   DiskWatch disk_;
@@ -155,7 +155,7 @@ error_code FairIoScheduler::Impl::Start(const std::shared_ptr<Impl>& self,
   }
   self->wal_.reset();
   self->state_ = self->running_threads_ > 0 ? State::kAborting : State::kStopped;
-  lock.unlock();
+  lock.Unlock();
   self->Abort();
   return error;
 }
@@ -178,7 +178,7 @@ error_code FairIoScheduler::Impl::SubmitWrite(WriteUnit&& unit, std::shared_ptr<
   PublishQueued();
   const bool end_linger = is_lingering_ && write_lanes_.IsBatchFull();
   const bool wake = writer_.Call();
-  lock.unlock();
+  lock.Unlock();
   if (wake) writer_.Wake();
   if (end_linger) lingering_.notify_one();
   return {};
@@ -191,7 +191,7 @@ error_code FairIoScheduler::Impl::SubmitRead(const ReadRequest& request,
   const error_code error = Counted(read_lanes_.Push(request, std::move(sink)));
   if (error) return error;
   const bool wake = read_lanes_.HasReady() && readers_.Call();
-  lock.unlock();
+  lock.Unlock();
   if (wake) readers_.Wake();
   return {};
 }
@@ -203,7 +203,7 @@ error_code FairIoScheduler::Impl::SubmitTask(Task&& task) {
   tasks_.push_back(std::move(task));
   const bool end_linger = is_lingering_;
   const bool wake = writer_.Call();
-  lock.unlock();
+  lock.Unlock();
   if (wake) writer_.Wake();
   if (end_linger) lingering_.notify_one();
   return {};
@@ -228,7 +228,7 @@ bool FairIoScheduler::Impl::IsDiskFull() {
     if (state_ != State::kRunning) return true;
     look_wanted_ = true;
     const bool wake = writer_.Call();
-    lock.unlock();
+    lock.Unlock();
     if (wake) writer_.Wake();
   }
   return true;
@@ -273,7 +273,7 @@ void FairIoScheduler::Impl::Abort() noexcept {
     DropQueued();
   } else if (current_impl != this) {  // somebody else joins, or has joined
     Lock lock(mutex_);
-    ended_.wait(lock, [this] { return running_threads_ == 0; });
+    while (running_threads_ != 0) ended_.wait(lock.native());
   }
 }
 
@@ -284,7 +284,7 @@ void FairIoScheduler::Impl::DropQueued() noexcept {
   const OwningQueue<ReadNode> reads = read_lanes_.DropAll();
   const std::deque<Task> tasks = std::move(tasks_);
   tasks_.clear();
-  lock.unlock();  // before what they own is destroyed
+  lock.Unlock();  // before what they own is destroyed
 }
 
 bool FairIoScheduler::Impl::WriterHasWork() const noexcept {
@@ -295,46 +295,46 @@ void FairIoScheduler::Impl::RunWriter() noexcept {
   current_impl = this;
   Lock lock(mutex_);
   while (true) {
-    writer_.Wait(lock, [this] { return WriterHasWork(); });
+    while (!WriterHasWork()) writer_.Wait(lock);
     if (state_ == State::kAborting) break;
-    if (look_wanted_) LookAtDisk(lock);
-    if (!tasks_.empty() && state_ != State::kAborting) RunTask(lock);
+    if (look_wanted_) LookAtDisk();
+    if (!tasks_.empty() && state_ != State::kAborting) RunTask();
     if (write_lanes_.HasReady() && state_ != State::kAborting) {
       if (options_.linger > Duration::zero()) Linger(lock);
-      if (state_ != State::kAborting) RunBatch(lock);
+      if (state_ != State::kAborting) RunBatch();
     }
     if (state_ == State::kDraining && !write_lanes_.HasReady() && tasks_.empty()) break;
   }
-  lock.unlock();
+  lock.Unlock();
   EndThread();
 }
 
-void FairIoScheduler::Impl::RunTask(Lock& lock) {
+void FairIoScheduler::Impl::RunTask() {
   Task task = std::move(tasks_.front());
   tasks_.pop_front();
   const bool cancelled = state_ != State::kRunning;
-  lock.unlock();
+  mutex_.Unlock();
   task(*wal_, cancelled);
   task = nullptr;
   disk_.Look(*wal_, 0);
-  lock.lock();
+  mutex_.Lock();
 }
 
 void FairIoScheduler::Impl::Linger(Lock& lock) {
   is_lingering_ = true;
-  lingering_.wait_for(lock, options_.linger, [this] {
+  lingering_.wait_for(lock.native(), options_.linger, [this]() KOMMANDER_REQUIRES(mutex_) {
     return write_lanes_.IsBatchFull() || !tasks_.empty() || state_ != State::kRunning;
   });
   is_lingering_ = false;
 }
 
-void FairIoScheduler::Impl::RunBatch(Lock& lock) {
+void FairIoScheduler::Impl::RunBatch() {
   write_lanes_.Recycle(batch_);
   write_lanes_.Collect(batch_);
   statistics_.write_batches += 1;
   statistics_.write_units += batch_.unit_count();
   const std::uint64_t bytes = batch_.bytes();
-  lock.unlock();
+  mutex_.Unlock();
 
   batch_.Merge();
   KOMMANDER_CRASH_POINT("io.before_write");
@@ -343,7 +343,7 @@ void FairIoScheduler::Impl::RunBatch(Lock& lock) {
   KOMMANDER_CRASH_POINT("io.after_write");
 
   // The caps are free before anybody is told, so that an answered unit never stands in the way.
-  lock.lock();
+  mutex_.Lock();
   if (error) {
     failed_ = true;
     write_lanes_.FailAll(batch_);
@@ -351,32 +351,32 @@ void FairIoScheduler::Impl::RunBatch(Lock& lock) {
     write_lanes_.Complete(batch_);
   }
   PublishQueued();
-  lock.unlock();
+  mutex_.Unlock();
   KOMMANDER_CRASH_POINT("io.before_answer");
   batch_.Answer(error);
   KOMMANDER_CRASH_POINT("io.after_answer");
   disk_.Look(*wal_, bytes);
-  lock.lock();
+  mutex_.Lock();
 }
 
-void FairIoScheduler::Impl::LookAtDisk(Lock& lock) {
+void FairIoScheduler::Impl::LookAtDisk() {
   look_wanted_ = false;
-  lock.unlock();
+  mutex_.Unlock();
   disk_.Look(*wal_, 0);
-  lock.lock();
+  mutex_.Lock();
 }
 
 void FairIoScheduler::Impl::RunReader() noexcept {
   current_impl = this;
   Lock lock(mutex_);
   while (true) {
-    readers_.Wait(lock, [this] { return read_lanes_.HasReady() || state_ != State::kRunning; });
+    while (!read_lanes_.HasReady() && state_ == State::kRunning) readers_.Wait(lock);
     if (state_ == State::kAborting) break;
     if (!read_lanes_.HasReady()) break;  // draining; a lane in flight is its reader's to finish
     std::unique_ptr<ReadNode> node = read_lanes_.Take();
     statistics_.read_batches += 1;
     statistics_.reads += 1;
-    lock.unlock();
+    lock.Unlock();
 
     const ReadRequest& request = node->request;
     ReadResult result;
@@ -388,10 +388,10 @@ void FairIoScheduler::Impl::RunReader() noexcept {
     node->sink->OnRead(std::move(result));
     node->sink.reset();
 
-    lock.lock();
+    lock.Lock();
     read_lanes_.Complete(*node);
   }
-  lock.unlock();
+  lock.Unlock();
   EndThread();
 }
 

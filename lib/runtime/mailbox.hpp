@@ -7,13 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
+
+#include <kommander/detail/mutex.hpp>
 
 namespace kommander::runtime {
 
@@ -36,7 +37,7 @@ class Mailbox {
   // A caller's request, moved from when it is accepted, else untouched; `bytes` count against the
   // lane until the actor takes it.
   Pushed PushRequest(Event& event, std::size_t bytes) {
-    std::unique_lock lock(mutex_);
+    detail::MutexLock lock(mutex_);
     if (closed_) return Pushed::kClosed;
     if (requests_ >= limits_.requests_max ||
         (requests_ > 0 && request_bytes_ + bytes > limits_.request_bytes_max)) {
@@ -45,7 +46,9 @@ class Mailbox {
     ++requests_;
     request_bytes_ += bytes;
     data_.push_back(std::move(event));
-    Wake(lock);
+    const auto waiter = TakeWaiter();
+    lock.Unlock();
+    if (waiter) waiter->Resume();
     return Pushed::kAccepted;
   }
 
@@ -53,7 +56,7 @@ class Mailbox {
   // dropped, and their number is returned. A lane without any takes one of any size.
   template <class Iterator, class BytesOf>
   std::size_t PushMessages(Iterator first, Iterator last, BytesOf bytes_of) {
-    std::unique_lock lock(mutex_);
+    detail::MutexLock lock(mutex_);
     std::size_t dropped = 0;
     for (; first != last; ++first) {
       const std::size_t bytes = bytes_of(*first);
@@ -66,16 +69,20 @@ class Mailbox {
       message_bytes_ += bytes;
       data_.push_back(Event(std::move(*first)));
     }
-    Wake(lock);
+    const auto waiter = TakeWaiter();
+    lock.Unlock();
+    if (waiter) waiter->Resume();
     return dropped;
   }
 
   // What the node owes to this partition; taken before the rest.
   Pushed PushControl(Event&& event) {
-    std::unique_lock lock(mutex_);
+    detail::MutexLock lock(mutex_);
     if (closed_) return Pushed::kClosed;
     control_.push_back(std::move(event));
-    Wake(lock);
+    const auto waiter = TakeWaiter();
+    lock.Unlock();
+    if (waiter) waiter->Resume();
     return Pushed::kAccepted;
   }
 
@@ -83,7 +90,7 @@ class Mailbox {
   void Take(std::vector<Event>& control, std::vector<Event>& data) {
     control.clear();
     data.clear();
-    std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     control_.swap(control);
     data_.swap(data);
     requests_ = messages_ = request_bytes_ = message_bytes_ = 0;
@@ -91,7 +98,7 @@ class Mailbox {
 
   // Refuses everything from now on. What is inside stays for a last Take.
   void Close() {
-    std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     closed_ = true;
   }
 
@@ -101,10 +108,12 @@ class Mailbox {
     return boost::asio::async_initiate<Token, void()>(
         [this](auto handler) {
           using Handler = std::decay_t<decltype(handler)>;
-          auto waiter = std::make_unique<WaiterFor<Handler>>(std::move(handler), executor_);
-          std::unique_lock lock(mutex_);
-          waiter_ = std::move(waiter);
-          Wake(lock);
+          auto waiting = std::make_unique<WaiterFor<Handler>>(std::move(handler), executor_);
+          detail::MutexLock lock(mutex_);
+          waiter_ = std::move(waiting);
+          const auto waiter = TakeWaiter();
+          lock.Unlock();
+          if (waiter) waiter->Resume();
         },
         token);
   }
@@ -126,24 +135,23 @@ class Mailbox {
     boost::asio::any_io_executor executor;
   };
 
-  void Wake(std::unique_lock<std::mutex>& lock) {
-    if (!waiter_ || (control_.empty() && data_.empty())) return;
-    auto waiter = std::move(waiter_);
-    lock.unlock();
-    waiter->Resume();
+  // Who is to be resumed, once the mutex is free; null when nobody waits, or for nothing yet.
+  [[nodiscard]] std::unique_ptr<Waiter> TakeWaiter() KOMMANDER_REQUIRES(mutex_) {
+    if (control_.empty() && data_.empty()) return nullptr;
+    return std::move(waiter_);
   }
 
   boost::asio::any_io_executor executor_;
   const MailboxLimits limits_;
-  std::mutex mutex_;
-  std::vector<Event> control_;
-  std::vector<Event> data_;
-  std::size_t requests_ = 0;
-  std::size_t request_bytes_ = 0;
-  std::size_t messages_ = 0;
-  std::size_t message_bytes_ = 0;
-  bool closed_ = false;
-  std::unique_ptr<Waiter> waiter_;
+  detail::Mutex mutex_;
+  std::vector<Event> control_ KOMMANDER_GUARDED_BY(mutex_);
+  std::vector<Event> data_ KOMMANDER_GUARDED_BY(mutex_);
+  std::size_t requests_ KOMMANDER_GUARDED_BY(mutex_) = 0;
+  std::size_t request_bytes_ KOMMANDER_GUARDED_BY(mutex_) = 0;
+  std::size_t messages_ KOMMANDER_GUARDED_BY(mutex_) = 0;
+  std::size_t message_bytes_ KOMMANDER_GUARDED_BY(mutex_) = 0;
+  bool closed_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<Waiter> waiter_ KOMMANDER_GUARDED_BY(mutex_);
 };
 
 }  // namespace kommander::runtime

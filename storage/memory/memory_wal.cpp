@@ -4,11 +4,10 @@
 #include <atomic>
 #include <deque>
 #include <map>
-#include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <utility>
 
+#include <kommander/detail/mutex.hpp>
 #include <kommander/memory_wal.hpp>
 
 #include "common/log_extent.hpp"
@@ -72,11 +71,11 @@ void Report(const Partition& partition, RecoveredPartition& recovered) {
 }  // namespace
 
 struct MemoryWal::State {
-  mutable std::shared_mutex mutex;
-  bool open = false;
-  std::optional<StoreIdentity> identity;
-  std::map<PartitionId, Partition> partitions;
-  std::map<std::string, Payload, std::less<>> metadata;
+  detail::SharedMutex mutex;
+  bool open KOMMANDER_GUARDED_BY(mutex) = false;
+  std::optional<StoreIdentity> identity KOMMANDER_GUARDED_BY(mutex);
+  std::map<PartitionId, Partition> partitions KOMMANDER_GUARDED_BY(mutex);
+  std::map<std::string, Payload, std::less<>> metadata KOMMANDER_GUARDED_BY(mutex);
   std::atomic<std::uint64_t> syncs{0};
   std::atomic<std::uint64_t> bytes{0};
   std::atomic<std::uint64_t> batches{0};
@@ -87,7 +86,7 @@ MemoryWal::MemoryWal() : state_(std::make_unique<State>()) {}
 MemoryWal::~MemoryWal() = default;
 
 error_code MemoryWal::Open(std::optional<StoreIdentity>& identity, std::string& detail) {
-  const std::unique_lock lock(state_->mutex);
+  const detail::WriterLock lock(state_->mutex);
   if (state_->open) {
     detail = "the memory log is open already";
     return RaftErrc::WalLocked;
@@ -99,7 +98,7 @@ error_code MemoryWal::Open(std::optional<StoreIdentity>& identity, std::string& 
 }
 
 error_code MemoryWal::Create(const StoreIdentity& identity) {
-  const std::unique_lock lock(state_->mutex);
+  const detail::WriterLock lock(state_->mutex);
   if (state_->identity) return RaftErrc::WalForeign;
   state_->identity = identity;
   ++state_->syncs;
@@ -107,14 +106,14 @@ error_code MemoryWal::Create(const StoreIdentity& identity) {
 }
 
 error_code MemoryWal::ListPartitions(std::vector<PartitionId>& partitions) {
-  const std::shared_lock lock(state_->mutex);
+  const detail::ReaderLock lock(state_->mutex);
   partitions.clear();
   for (const auto& [id, partition] : state_->partitions) partitions.push_back(id);
   return {};
 }
 
 error_code MemoryWal::Recover(PartitionId partition, RecoveredPartition& recovered) {
-  const std::shared_lock lock(state_->mutex);
+  const detail::ReaderLock lock(state_->mutex);
   const auto found = state_->partitions.find(partition);
   if (found == state_->partitions.end()) return RaftErrc::PartitionNotFound;
   Report(found->second, recovered);
@@ -122,7 +121,7 @@ error_code MemoryWal::Recover(PartitionId partition, RecoveredPartition& recover
 }
 
 error_code MemoryWal::Write(std::span<const WriteUnit* const> units) {
-  const std::unique_lock lock(state_->mutex);
+  const detail::WriterLock lock(state_->mutex);
   std::uint64_t bytes = 0;
   for (const WriteUnit* unit : units) {
     const auto found = state_->partitions.find(unit->partition);
@@ -142,7 +141,7 @@ error_code MemoryWal::Write(std::span<const WriteUnit* const> units) {
 error_code MemoryWal::Read(PartitionId partition, LogIndex first, LogIndex last,
                            std::size_t bytes_max, std::vector<Entry>& entries) {
   entries.clear();
-  const std::shared_lock lock(state_->mutex);
+  const detail::ReaderLock lock(state_->mutex);
   const auto found = state_->partitions.find(partition);
   if (found == state_->partitions.end()) return {};
   const LogExtent extent = found->second.Extent();
@@ -158,14 +157,14 @@ error_code MemoryWal::Read(PartitionId partition, LogIndex first, LogIndex last,
 }
 
 error_code MemoryWal::DeletePartition(PartitionId partition) {
-  const std::unique_lock lock(state_->mutex);
+  const detail::WriterLock lock(state_->mutex);
   state_->partitions.erase(partition);
   ++state_->syncs;
   return {};
 }
 
 error_code MemoryWal::GetMetadata(std::string_view key, std::optional<Payload>& value) {
-  const std::shared_lock lock(state_->mutex);
+  const detail::ReaderLock lock(state_->mutex);
   const auto found = state_->metadata.find(key);
   value.reset();
   if (found != state_->metadata.end()) value = found->second;
@@ -173,7 +172,7 @@ error_code MemoryWal::GetMetadata(std::string_view key, std::optional<Payload>& 
 }
 
 error_code MemoryWal::PutMetadata(std::string_view key, const Payload& value) {
-  const std::unique_lock lock(state_->mutex);
+  const detail::WriterLock lock(state_->mutex);
   state_->metadata.insert_or_assign(std::string(key), value);
   ++state_->syncs;
   return {};
@@ -184,7 +183,7 @@ WalStatistics MemoryWal::Statistics() const noexcept {
 }
 
 void MemoryWal::Close() noexcept {
-  const std::unique_lock lock(state_->mutex);
+  const detail::WriterLock lock(state_->mutex);
   state_->open = false;
 }
 

@@ -70,7 +70,10 @@ RocksDbWal::~RocksDbWal() { Close(); }
 
 error_code RocksDbWal::Open(std::optional<StoreIdentity>& identity, std::string& detail) {
   identity.reset();
-  extents_.clear();
+  {
+    const detail::MutexLock lock(extents_mutex_);
+    extents_.clear();
+  }
   batches_ = units_ = 0;
   if (const error_code error = database_.Open(detail)) return error;
   const error_code error =
@@ -115,7 +118,7 @@ error_code RocksDbWal::Recover(PartitionId partition, RecoveredPartition& recove
   recovered = RecoveredPartition();
   if (const error_code error = RecoverState(partition, recovered)) return error;
   if (const error_code error = RecoverLog(partition, recovered)) return error;
-  const std::lock_guard lock(extents_mutex_);
+  const detail::MutexLock lock(extents_mutex_);
   extents_[partition.value()] = LogExtent{recovered.boundary.index, recovered.last_index};
   return {};
 }
@@ -173,7 +176,7 @@ error_code RocksDbWal::RecoverLog(PartitionId partition, RecoveredPartition& rec
 
 error_code RocksDbWal::LoadExtent(PartitionId partition, std::optional<LogExtent>& extent) {
   {
-    const std::lock_guard lock(extents_mutex_);
+    const detail::MutexLock lock(extents_mutex_);
     const auto found = extents_.find(partition.value());
     if (found != extents_.end()) {
       extent = found->second;
@@ -207,7 +210,7 @@ error_code RocksDbWal::Write(std::span<const WriteUnit* const> units) {
   if (error) return error;
   ++batches_;
   units_ += units.size();
-  const std::lock_guard lock(extents_mutex_);
+  const detail::MutexLock lock(extents_mutex_);
   for (const PlannedExtent& planned : planned_) {
     extents_[planned.partition.value()] = planned.extent;
   }
@@ -349,7 +352,7 @@ error_code RocksDbWal::DeletePartition(PartitionId partition) {
     Check(batch_.Delete(database_.state(), StateKey(tag, partition).slice()));
   }
   const error_code error = database_.Commit(batch_);
-  const std::lock_guard lock(extents_mutex_);
+  const detail::MutexLock lock(extents_mutex_);
   extents_.erase(partition.value());
   return error;
 }

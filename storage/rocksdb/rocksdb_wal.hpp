@@ -3,11 +3,11 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 #include <rocksdb/write_batch.h>
 
+#include <kommander/detail/mutex.hpp>
 #include <kommander/rocksdb_wal.hpp>
 
 #include "common/log_extent.hpp"
@@ -57,8 +57,8 @@ class RocksDbWal final : public Wal {
   Database database_;
   rocksdb::WriteBatch batch_;           // the writer's, reused
   std::vector<PlannedExtent> planned_;  // of the batch being written
-  std::mutex extents_mutex_;            // Recover may run on a reader's thread
-  std::unordered_map<std::uint32_t, LogExtent> extents_;
+  detail::Mutex extents_mutex_;         // Recover may run on a reader's thread
+  std::unordered_map<std::uint32_t, LogExtent> extents_ KOMMANDER_GUARDED_BY(extents_mutex_);
   std::atomic<std::uint64_t> batches_{0};
   std::atomic<std::uint64_t> units_{0};
 };

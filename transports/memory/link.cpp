@@ -28,7 +28,7 @@ void Link::Insert(Item item, bool reorder) {
 Link::Pushed Link::Push(Message message, std::size_t bytes) {
   const Fate fate = switchboard_->Draw(from_, to_);
   const Instant now = clock_->Now();
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   if (closed_) return Pushed::kClosed;
   if (fate.copies == 0) return Pushed::kLost;
   if (bytes_ + bytes > switchboard_->options().queue_bytes()) return Pushed::kFull;
@@ -43,7 +43,7 @@ Link::Pushed Link::Push(Message message, std::size_t bytes) {
 
 bool Link::Close() noexcept {
   std::vector<Item> dropped;  // destroyed after the mutex is free
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   if (closed_) return false;
   closed_ = true;
   bytes_ = 0;
@@ -56,7 +56,7 @@ std::vector<Message> Link::TakeDue(const boost::asio::any_io_executor& strand) {
   Instant next = kNever;
   {
     const Instant now = clock_->Now();
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     drain_posted_ = false;
     auto end = items_.begin();
     for (; end != items_.end() && end->due <= now; ++end) {

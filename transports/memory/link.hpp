@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include <kommander/clock.hpp>
+#include <kommander/detail/mutex.hpp>
 #include <kommander/messages.hpp>
 
 #include "memory/switchboard.hpp"
@@ -41,7 +41,7 @@ class Link final : public Clock::Sink, public std::enable_shared_from_this<Link>
     std::size_t bytes = 0;
     Message message;
   };
-  void Insert(Item item, bool reorder);
+  void Insert(Item item, bool reorder) KOMMANDER_REQUIRES(mutex_);
 
   const NodeId from_;
   const NodeId to_;
@@ -50,11 +50,11 @@ class Link final : public Clock::Sink, public std::enable_shared_from_this<Link>
   const std::weak_ptr<Node> receiver_;
   const std::shared_ptr<Clock> clock_;  // the receiver's
 
-  std::mutex mutex_;
-  std::vector<Item> items_;  // by due time
-  std::size_t bytes_ = 0;
-  bool drain_posted_ = false;
-  bool closed_ = false;
+  detail::Mutex mutex_;
+  std::vector<Item> items_ KOMMANDER_GUARDED_BY(mutex_);  // by due time
+  std::size_t bytes_ KOMMANDER_GUARDED_BY(mutex_) = 0;
+  bool drain_posted_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  bool closed_ KOMMANDER_GUARDED_BY(mutex_) = false;
 
   std::unique_ptr<Clock::Timer> timer_;
 };

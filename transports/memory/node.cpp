@@ -40,7 +40,7 @@ Node::Node(std::shared_ptr<Switchboard> switchboard, std::shared_ptr<Clock> cloc
 
 error_code Node::Start(boost::asio::any_io_executor executor, Endpoint listen,
                        std::weak_ptr<TransportHost> host, std::string& detail) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   if (started_) {
     detail = "the transport was started before";
     return RaftErrc::InvalidArgument;
@@ -93,7 +93,7 @@ void Node::RemovePeer(NodeId peer) {
 void Node::Send(Message message) {
   std::shared_ptr<Link> link;
   {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     const auto found = routes_.find(message.to);
     if (found != routes_.end()) link = found->second;
   }
@@ -197,7 +197,7 @@ void Node::OnAnswerJudged(NodeId peer, std::uint64_t attempt, std::shared_ptr<No
   dial->pauses.Reset();
   dial->reported = false;
   dial->link = link;
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   if (strand_) routes_[peer] = std::move(link);
 }
 
@@ -290,7 +290,7 @@ bool Node::PostDrain(std::shared_ptr<Link> link) {
 
 void Node::Unroute(const std::shared_ptr<Link>& link) {
   std::shared_ptr<Link> held;  // let go after the mutex
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   const auto found = routes_.find(link->to());
   if (found == routes_.end() || found->second != link) return;
   held = std::move(found->second);
@@ -328,7 +328,7 @@ void Node::OnLinkClosed(const std::shared_ptr<Link>& link, error_code reason) {
 void Node::Stop(std::function<void()> done) {
   std::optional<boost::asio::strand<boost::asio::any_io_executor>> strand;
   {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     strand.swap(strand_);
     started_ = true;  // a transport that was stopped does not start
     if (strand) stopping_ = true;
@@ -347,7 +347,7 @@ void Node::Finish() {
   host_.reset();
   decltype(routes_) routes;
   {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     routes.swap(routes_);
   }
   for (auto& [peer, dial] : std::exchange(dials_, {})) {
@@ -359,7 +359,7 @@ void Node::Finish() {
   }
   strand_executor_ = {};
   const auto executor = std::exchange(executor_, {});
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   stopping_ = false;
   for (auto& done : std::exchange(stopped_, {})) boost::asio::post(executor, std::move(done));
 }

@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -18,6 +17,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <kommander/detail/mutex.hpp>
 #include <kommander/transport.hpp>
 
 #include "codec/handshake.hpp"
@@ -68,7 +68,7 @@ class Node final : public std::enable_shared_from_this<Node> {
 
   template <class Function>
   [[nodiscard]] bool Post(Function function) {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     if (!strand_) return false;
     boost::asio::post(*strand_, std::move(function));
     return true;
@@ -96,12 +96,13 @@ class Node final : public std::enable_shared_from_this<Node> {
   const std::shared_ptr<Clock> clock_;
   transports::Counters counters_;
 
-  std::mutex mutex_;
-  std::optional<boost::asio::strand<boost::asio::any_io_executor>> strand_;  // none: not running
-  bool started_ = false;
-  bool stopping_ = false;                       // Finish is on its way
-  std::vector<std::function<void()>> stopped_;  // to be told by it
-  std::unordered_map<NodeId, std::shared_ptr<Link>> routes_;
+  detail::Mutex mutex_;
+  std::optional<boost::asio::strand<boost::asio::any_io_executor>> strand_
+      KOMMANDER_GUARDED_BY(mutex_);  // none: not running
+  bool started_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  bool stopping_ KOMMANDER_GUARDED_BY(mutex_) = false;                       // Finish is on its way
+  std::vector<std::function<void()>> stopped_ KOMMANDER_GUARDED_BY(mutex_);  // to be told by it
+  std::unordered_map<NodeId, std::shared_ptr<Link>> routes_ KOMMANDER_GUARDED_BY(mutex_);
 
   // On the strand, or before it exists.
   boost::asio::any_io_executor strand_executor_;

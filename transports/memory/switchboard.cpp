@@ -6,7 +6,7 @@
 namespace kommander::memory {
 
 bool Switchboard::Listen(const std::string& name, std::weak_ptr<Node> node) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   auto& place = listeners_[name];
   if (!place.expired()) return false;
   place = std::move(node);
@@ -15,7 +15,7 @@ bool Switchboard::Listen(const std::string& name, std::weak_ptr<Node> node) {
 
 void Switchboard::Leave(const std::string& name, const Node* node) noexcept {
   std::shared_ptr<Node> held;  // let go after the mutex
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   const auto found = listeners_.find(name);
   if (found == listeners_.end()) return;
   held = found->second.lock();
@@ -23,7 +23,7 @@ void Switchboard::Leave(const std::string& name, const Node* node) noexcept {
 }
 
 std::shared_ptr<Node> Switchboard::Find(const std::string& name) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   const auto found = listeners_.find(name);
   return found == listeners_.end() ? nullptr : found->second.lock();
 }
@@ -34,7 +34,7 @@ const LinkFaults& Switchboard::FaultsOf(NodeId from, NodeId to) const {
 }
 
 Fate Switchboard::Draw(NodeId from, NodeId to) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   const LinkFaults& faults = FaultsOf(from, to);
   Fate fate;
   fate.reorder = faults.reorder();
@@ -52,27 +52,27 @@ Fate Switchboard::Draw(NodeId from, NodeId to) {
 }
 
 bool Switchboard::IsCut(NodeId from, NodeId to) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   return FaultsOf(from, to).cut();
 }
 
 std::uint64_t Switchboard::DrawSeed() {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   return chance_.Next();
 }
 
 void Switchboard::SetFaults(NodeId from, NodeId to, LinkFaults faults) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   faults_[{from, to}] = faults;
 }
 
 void Switchboard::SetDefaultFaults(LinkFaults faults) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   default_faults_ = faults;
 }
 
 void Switchboard::Heal() {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   faults_.clear();
   default_faults_ = {};
 }

@@ -4,10 +4,10 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
+#include <kommander/detail/mutex.hpp>
 #include <kommander/memory_transport.hpp>
 
 #include "common/back_off.hpp"
@@ -42,14 +42,14 @@ class Switchboard {
   void Heal();
 
  private:
-  [[nodiscard]] const LinkFaults& FaultsOf(NodeId from, NodeId to) const;
+  [[nodiscard]] const LinkFaults& FaultsOf(NodeId from, NodeId to) const KOMMANDER_REQUIRES(mutex_);
 
   const MemoryNetworkOptions options_;
-  std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<Node>> listeners_;
-  std::map<std::pair<NodeId, NodeId>, LinkFaults> faults_;
-  LinkFaults default_faults_;
-  transports::Chance chance_;
+  detail::Mutex mutex_;
+  std::map<std::string, std::weak_ptr<Node>> listeners_ KOMMANDER_GUARDED_BY(mutex_);
+  std::map<std::pair<NodeId, NodeId>, LinkFaults> faults_ KOMMANDER_GUARDED_BY(mutex_);
+  LinkFaults default_faults_ KOMMANDER_GUARDED_BY(mutex_);
+  transports::Chance chance_ KOMMANDER_GUARDED_BY(mutex_);
 };
 
 }  // namespace kommander::memory

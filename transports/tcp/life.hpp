@@ -3,12 +3,13 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/post.hpp>
+
+#include <kommander/detail/mutex.hpp>
 
 namespace kommander::tcp {
 
@@ -23,14 +24,14 @@ class Life {
 
   // `done` is posted when this ends.
   void OnEnd(std::function<void()> done) {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     ended_.push_back(std::move(done));
   }
 
  private:
   boost::asio::any_io_executor executor_;
-  std::mutex mutex_;
-  std::vector<std::function<void()>> ended_;
+  detail::Mutex mutex_;
+  std::vector<std::function<void()>> ended_ KOMMANDER_GUARDED_BY(mutex_);
 };
 
 }  // namespace kommander::tcp

@@ -10,14 +10,14 @@
 namespace kommander::tcp {
 
 void SendQueue::Open() {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   open_ = true;
   busy_ = false;
 }
 
 void SendQueue::Close() noexcept {
   std::vector<Item> dropped;  // destroyed after the mutex is free
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   open_ = false;
   counters_.dropped_unreachable.Add(items_.size() - head_);
   first_ += items_.size();
@@ -88,7 +88,7 @@ bool SendQueue::Push(Message message) {
   const std::size_t cost = bytes + kItemOverheadBytes;
   const bool fits_a_frame =
       bytes + codec::kBatchHeaderBytes <= codec::PayloadBytesMax(codec::KindOf(message.body));
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   if (!open_) {
     counters_.dropped_unreachable.Add();
     return false;
@@ -110,7 +110,7 @@ bool SendQueue::Push(Message message) {
 }
 
 bool SendQueue::Take(std::size_t bytes_max, std::vector<Message>& out) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   taken_cost_ = 0;
   if (head_ == items_.size()) {
     busy_ = false;
@@ -132,7 +132,7 @@ bool SendQueue::Take(std::size_t bytes_max, std::vector<Message>& out) {
 }
 
 std::size_t SendQueue::queued_bytes() const {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   return waiting_cost_ + taken_cost_;
 }
 

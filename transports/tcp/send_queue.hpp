@@ -5,9 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <vector>
 
+#include <kommander/detail/mutex.hpp>
 #include <kommander/messages.hpp>
 
 #include "common/counters.hpp"
@@ -50,23 +50,24 @@ class SendQueue {
   };
   [[nodiscard]] static Class ClassOf(const Message& message) noexcept;
   [[nodiscard]] static bool Replaces(const Message& newer, const Message& older) noexcept;
-  [[nodiscard]] Slot& Find(PartitionId partition);
-  void Grow();
-  [[nodiscard]] bool Supersede(Message& message, std::uint64_t*& position);
+  [[nodiscard]] Slot& Find(PartitionId partition) KOMMANDER_REQUIRES(mutex_);
+  void Grow() KOMMANDER_REQUIRES(mutex_);
+  [[nodiscard]] bool Supersede(Message& message, std::uint64_t*& position)
+      KOMMANDER_REQUIRES(mutex_);
 
   const std::size_t bytes_max_;
   transports::Counters& counters_;
 
-  mutable std::mutex mutex_;
-  bool open_ = false;
-  bool busy_ = false;  // a flush is posted, or a write is being made
-  std::vector<Item> items_;
-  std::size_t head_ = 0;     // items before it were taken
-  std::uint64_t first_ = 1;  // number of items_[0]; 0 stands for none
-  std::size_t waiting_cost_ = 0;
-  std::size_t taken_cost_ = 0;
-  std::vector<Slot> slots_;  // open addressing, a power of two
-  std::size_t slots_used_ = 0;
+  mutable detail::Mutex mutex_;
+  bool open_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  bool busy_ KOMMANDER_GUARDED_BY(mutex_) = false;  // a flush is posted, or a write is being made
+  std::vector<Item> items_ KOMMANDER_GUARDED_BY(mutex_);
+  std::size_t head_ KOMMANDER_GUARDED_BY(mutex_) = 0;     // items before it were taken
+  std::uint64_t first_ KOMMANDER_GUARDED_BY(mutex_) = 1;  // number of items_[0]; 0 stands for none
+  std::size_t waiting_cost_ KOMMANDER_GUARDED_BY(mutex_) = 0;
+  std::size_t taken_cost_ KOMMANDER_GUARDED_BY(mutex_) = 0;
+  std::vector<Slot> slots_ KOMMANDER_GUARDED_BY(mutex_);  // open addressing, a power of two
+  std::size_t slots_used_ KOMMANDER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace kommander::tcp

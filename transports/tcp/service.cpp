@@ -19,7 +19,7 @@ Service::~Service() = default;
 
 error_code Service::Start(boost::asio::any_io_executor executor, const Endpoint& listen,
                           std::weak_ptr<TransportHost> host, std::string& detail) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   if (started_) {
     detail = "the transport was started before";
     return RaftErrc::InvalidArgument;
@@ -37,12 +37,12 @@ error_code Service::Start(boost::asio::any_io_executor executor, const Endpoint&
 }
 
 Endpoint Service::BoundEndpoint() const {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   return bound_;
 }
 
 void Service::SetPeer(NodeId peer, Endpoint endpoint) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   if (!life_) return;
   auto& place = peers_[peer];
   if (!place) place = std::make_shared<Peer>(shared_from_this(), life_, executor_, peer);
@@ -52,7 +52,7 @@ void Service::SetPeer(NodeId peer, Endpoint endpoint) {
 void Service::RemovePeer(NodeId peer) {
   std::shared_ptr<Peer> removed;
   {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     const auto found = peers_.find(peer);
     if (found == peers_.end()) return;
     removed = std::move(found->second);
@@ -64,7 +64,7 @@ void Service::RemovePeer(NodeId peer) {
 void Service::Send(Message message) {
   std::shared_ptr<Peer> peer;
   {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     const auto found = peers_.find(message.to);
     if (found != peers_.end()) peer = found->second;
   }
@@ -86,7 +86,7 @@ std::list<Service::Accepted>::iterator Service::Find(const Inbound* connection) 
 bool Service::Admit(const std::shared_ptr<Inbound>& connection) {
   std::shared_ptr<Inbound> evicted;
   {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     if (!life_) return false;
     const auto is_silent = [](const Accepted& accepted) { return !accepted.greeted; };
     const auto silent = std::count_if(accepted_.begin(), accepted_.end(), is_silent);
@@ -105,14 +105,14 @@ bool Service::Admit(const std::shared_ptr<Inbound>& connection) {
 }
 
 void Service::MarkGreeted(const Inbound* connection) {
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   if (const auto found = Find(connection); found != accepted_.end()) found->greeted = true;
 }
 
 void Service::Adopt(NodeId peer, const std::shared_ptr<Inbound>& connection) {
   std::shared_ptr<Inbound> older;
   {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     const auto same = std::find_if(accepted_.begin(), accepted_.end(),
                                    [peer](const Accepted& a) { return a.peer == peer; });
     if (same != accepted_.end()) {
@@ -126,7 +126,7 @@ void Service::Adopt(NodeId peer, const std::shared_ptr<Inbound>& connection) {
 
 void Service::Forget(const Inbound* connection) {
   std::shared_ptr<Inbound> held;  // let go after the mutex
-  const std::lock_guard lock(mutex_);
+  const detail::MutexLock lock(mutex_);
   const auto found = Find(connection);
   if (found == accepted_.end()) return;
   held = std::move(found->connection);
@@ -141,7 +141,7 @@ void Service::Stop(std::function<void()> done) {
   decltype(peers_) peers;
   decltype(accepted_) accepted;
   {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     started_ = true;  // a transport that was stopped does not start
     life = life_ ? std::exchange(life_, nullptr) : ending_.lock();
     ending_ = life;

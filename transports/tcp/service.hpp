@@ -6,13 +6,13 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <kommander/clock.hpp>
+#include <kommander/detail/mutex.hpp>
 #include <kommander/tcp_transport.hpp>
 #include <kommander/transport.hpp>
 
@@ -57,22 +57,23 @@ class Service final : public std::enable_shared_from_this<Service> {
     NodeId peer;           // 0 until the handshake is done
     bool greeted = false;  // its hello is being judged, or was
   };
-  [[nodiscard]] std::list<Accepted>::iterator Find(const Inbound* connection);
+  [[nodiscard]] std::list<Accepted>::iterator Find(const Inbound* connection)
+      KOMMANDER_REQUIRES(mutex_);
 
   const std::shared_ptr<Clock> clock_;
   const TcpTransportOptions options_;
   transports::Counters counters_;
   std::weak_ptr<TransportHost> host_;
 
-  mutable std::mutex mutex_;
-  bool started_ = false;
-  std::shared_ptr<Life> life_;  // while it runs
-  std::weak_ptr<Life> ending_;  // while the last parts go
-  boost::asio::any_io_executor executor_;
-  Endpoint bound_;
-  std::shared_ptr<Listener> listener_;
-  std::unordered_map<NodeId, std::shared_ptr<Peer>> peers_;
-  std::list<Accepted> accepted_;  // the oldest first
+  mutable detail::Mutex mutex_;
+  bool started_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Life> life_ KOMMANDER_GUARDED_BY(mutex_);  // while it runs
+  std::weak_ptr<Life> ending_ KOMMANDER_GUARDED_BY(mutex_);  // while the last parts go
+  boost::asio::any_io_executor executor_ KOMMANDER_GUARDED_BY(mutex_);
+  Endpoint bound_ KOMMANDER_GUARDED_BY(mutex_);
+  std::shared_ptr<Listener> listener_ KOMMANDER_GUARDED_BY(mutex_);
+  std::unordered_map<NodeId, std::shared_ptr<Peer>> peers_ KOMMANDER_GUARDED_BY(mutex_);
+  std::list<Accepted> accepted_ KOMMANDER_GUARDED_BY(mutex_);  // the oldest first
 };
 
 }  // namespace kommander::tcp
