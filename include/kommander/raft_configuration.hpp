@@ -2,6 +2,7 @@
 // field states unit, range and reason. Validate() names all problems at once.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -146,7 +147,9 @@ class RaftConfiguration {
     return heartbeat_interval_ == Duration::zero() ? election_timeout_ / 6 : heartbeat_interval_;
   }
   [[nodiscard]] Duration stall_max() const noexcept {
-    return stall_max_ == Duration::zero() ? election_timeout_ * 2 : stall_max_;
+    if (stall_max_ != Duration::zero()) return stall_max_;
+    // Clamped, for Validate asks before it has refused anything.
+    return std::clamp(election_timeout_, Duration::min() / 2, Duration::max() / 2) * 2;
   }
   [[nodiscard]] Duration proposal_timeout() const noexcept { return proposal_timeout_; }
   [[nodiscard]] Duration read_timeout() const noexcept { return read_timeout_; }

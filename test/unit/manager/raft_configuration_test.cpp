@@ -180,6 +180,15 @@ TEST_CASE("heartbeats come at least twice in an election timeout") {
   CHECK(configuration.Validate().empty());
 }
 
+TEST_CASE("an election timeout beyond all doubling is refused like any other") {
+  for (const Duration endless : {Duration::min(), Duration::max()}) {
+    auto configuration = Valid();
+    configuration.ElectionTimeout(endless).HeartbeatInterval(100ms);
+    CHECK((configuration.stall_max() > 0ns) == (endless > 0ns));
+    CHECK_FALSE(configuration.Validate().empty());
+  }
+}
+
 TEST_CASE("waits that may be 0") {
   auto configuration = Valid();
   configuration.StallMax(0ms).JoinTimeout(0ms);
