@@ -156,6 +156,7 @@ void Checker::RunEnded() {
 }
 
 void Checker::Report(std::string_view invariant, std::string what) {
+  if (!judged_.empty() && !judged_.contains(invariant)) return;
   ++violation_count_;
   if (violations_.size() < kViolationsKept) {
     violations_.push_back(Violation{std::string(invariant), std::move(what)});

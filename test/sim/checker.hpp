@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,8 @@ class Checker final : public Observer {
 
   // For what is checked outside of an invariant, the liveness phase above all.
   void Report(std::string_view invariant, std::string what);
+  // Whatever else is reported does not count from now on.
+  void JudgeOnly(std::set<std::string_view> invariants) { judged_ = std::move(invariants); }
 
   [[nodiscard]] const Facts& facts() const noexcept { return facts_; }
   [[nodiscard]] const std::vector<Violation>& violations() const noexcept { return violations_; }
@@ -81,6 +84,7 @@ class Checker final : public Observer {
   AcknowledgedIsCommitted* places_ = nullptr;
   StateMachineSafety* deliveries_ = nullptr;
   Linearizability* registers_ = nullptr;
+  std::set<std::string_view> judged_;  // empty: all
   std::vector<Violation> violations_;
   std::uint64_t violation_count_ = 0;
 };

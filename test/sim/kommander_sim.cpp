@@ -40,6 +40,7 @@ struct Arguments {
   std::uint32_t jobs = 0;
   bool no_faults = false;
   bool stranger = false;
+  bool liar = false;
   bool verbose = false;
   bool no_shrink = false;
   std::uint64_t require_faults = 0;
@@ -63,6 +64,8 @@ struct Report {
   WorkloadCounters workload;
   std::uint64_t units_torn = 0;
   std::uint64_t elections = 0;
+  std::uint32_t is_deceived = 0;
+  std::uint64_t followed = 0;
   std::uint32_t is_trace_lost = 0;
   std::uint32_t text_bytes = 0;  // follow
 };
@@ -75,6 +78,7 @@ SimulationOptions OptionsOf(const Arguments& arguments, std::uint64_t seed) {
   options.partitions = arguments.partitions;
   options.faults = !arguments.no_faults;
   options.stranger = arguments.stranger;
+  options.liar = arguments.liar;
   options.plan = arguments.plan;
   return options;
 }
@@ -137,6 +141,8 @@ Report RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& text
   report.workload = result.workload;
   report.units_torn = result.units_torn;
   report.elections = result.elections;
+  report.is_deceived = result.deceived ? 1 : 0;
+  report.followed = result.followed;
   if (!result.IsGood()) {
     text = FailureText(arguments, options, simulation, result);
     text += "  virtual time of the end is that of the first violation\n";
@@ -209,6 +215,8 @@ struct Totals {
   WorkloadCounters workload;
   std::uint64_t units_torn = 0;
   std::uint64_t elections = 0;
+  std::uint64_t deceived = 0;
+  std::uint64_t followed = 0;
 
   void Add(const Report& report) {
     ++seeds;
@@ -226,6 +234,10 @@ struct Totals {
     network.reordered += report.network.reordered;
     network.connections_dropped += report.network.connections_dropped;
     network.encoded += report.network.encoded;
+    network.strange += report.network.strange;
+    network.lies += report.network.lies;
+    deceived += report.is_deceived;
+    followed += report.followed;
     workload.began += report.workload.began;
     workload.writes_acked += report.workload.writes_acked;
     workload.reads_confirmed += report.workload.reads_confirmed;
@@ -243,6 +255,7 @@ void PrintReplay(const Arguments& arguments, std::uint64_t seed) {
   if (arguments.partitions != 0) std::printf(" --partitions %u", arguments.partitions);
   if (arguments.no_faults) std::printf(" --no-faults");
   if (arguments.stranger) std::printf(" --stranger");
+  if (arguments.liar) std::printf(" --liar");
   if (arguments.plan) std::printf(" --plan %s", arguments.plan_file.c_str());
   std::printf(" --trace trace.txt\n");
   std::fflush(stdout);
@@ -306,6 +319,9 @@ void PrintTotals(const Totals& totals, double wall_seconds) {
               totals.network.sent, totals.network.delivered, totals.network.lost,
               totals.network.cut, totals.network.duplicated, totals.network.reordered,
               totals.network.connections_dropped, totals.network.encoded, totals.units_torn);
+  std::printf("strange=%" PRIu64 " lies=%" PRIu64 " followed=%" PRIu64 " deceived_seeds=%" PRIu64
+              "\n",
+              totals.network.strange, totals.network.lies, totals.followed, totals.deceived);
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     std::printf("%s%s=%" PRIu64, i == 0 ? "faults: " : " ",
                 std::string(ToString(static_cast<FaultKind>(i))).c_str(), totals.faults[i]);
@@ -458,6 +474,10 @@ int main(int count, char** values) {
   app.add_option("--trace", arguments.trace, "write the event trace there; one seed only");
   app.add_flag("--no-faults", arguments.no_faults, "load only");
   app.add_flag("--stranger", arguments.stranger, "somebody outside speaks to the nodes");
+  app.add_flag(
+      "--liar", arguments.liar,
+      "now and then a member lies: by the seed about what costs others time only, and then "
+      "every promise holds; or about anything, and then nodes owe what they owe alone");
   app.add_option("--plan", arguments.plan_file,
                  "a file with the plan of faults, as a failing seed prints it, instead of the "
                  "seed's own; one seed only");

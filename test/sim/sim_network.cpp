@@ -57,18 +57,37 @@ std::shared_ptr<SimTransport> SimNetwork::Listener(const Endpoint& endpoint) con
   return found == listeners_.end() ? nullptr : found->second.lock();
 }
 
-bool SimNetwork::Inject(NodeId from, NodeId to, std::vector<Message> messages) {
+bool SimNetwork::Inject(As as, NodeId from, NodeId to, std::vector<Message> messages) {
   for (const auto& [address, listener] : listeners_) {
     const auto transport = listener.lock();
     if (!transport || transport->node_ != to) continue;
-    After(listener, Duration(0), [listener, from, messages = std::move(messages)]() mutable {
-      const auto host = listener.lock()->host_.lock();
-      if (!host || host->LocalHello(from).known_incarnation) return;
-      host->OnMessages(from, std::move(messages));
-    });
+    After(listener, Duration(0),
+          [this, as, listener, from, messages = std::move(messages)]() mutable {
+            const auto host = listener.lock()->host_.lock();
+            if (!host) return;
+            const bool is_pinned = static_cast<bool>(host->LocalHello(from).known_incarnation);
+            if (is_pinned != (as == As::kPeer)) return;
+            (is_pinned ? counters_.lies : counters_.strange) += messages.size();
+            host->OnMessages(from, std::move(messages));
+          });
     return true;
   }
   return false;
+}
+
+void SimNetwork::SetSilenced(NodeId node, bool silenced) {
+  if (!silenced) {
+    silenced_.erase(node);
+    return;
+  }
+  silenced_.insert(node);
+  std::vector<std::shared_ptr<Connection>> doomed;
+  for (const auto& [key, connection] : connections_) {
+    if (connection->from == node || connection->to == node) doomed.push_back(connection);
+  }
+  for (const auto& connection : doomed) {
+    Close(connection, boost::system::errc::make_error_code(boost::system::errc::connection_reset));
+  }
 }
 
 Duration SimNetwork::Delay(NodeId from, NodeId to) {
@@ -220,7 +239,7 @@ void SimNetwork::Flush(const std::shared_ptr<Connection>& connection) {
   }
   const LinkFaults& link = Link(connection->from, connection->to);
   std::vector<Message> messages = std::exchange(connection->outbox, {});
-  if (link.cut) {
+  if (IsCut(connection->from, connection->to)) {
     counters_.cut += messages.size();
     return;
   }
@@ -320,7 +339,7 @@ void SimTransport::Send(Message message) noexcept {
   if (stopped_) return;
   ++network_.counters_.sent;
   if (network_.observer_ != nullptr) network_.observer_->OnSent(node_, message);
-  if (network_.tap_) network_.tap_(message);
+  for (const auto& tap : network_.taps_) tap(message);
   const auto found = network_.connections_.find(SimNetwork::Key(node_, message.to));
   if (found == network_.connections_.end() || !found->second->established) {
     ++statistics_.dropped_unreachable;

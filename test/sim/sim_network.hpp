@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,8 @@ struct NetworkCounters {
   std::uint64_t connections_dropped = 0;
   std::uint64_t handshakes_refused = 0;
   std::uint64_t encoded = 0;  // went through the codec
+  std::uint64_t strange = 0;  // messages of a stranger that a node was handed
+  std::uint64_t lies = 0;     // messages of a lying member that a node was handed
 };
 
 // What a message becomes on its way; empty: unchanged. False: it could not be decoded again.
@@ -71,12 +74,18 @@ class SimNetwork {
     filter_ = std::move(filter);
     filter_permille_ = permille;
   }
-  // Sees every message that a node sends.
-  void SetTap(std::function<void(const Message&)> tap) { tap_ = std::move(tap); }
-  // Hands a node messages of a sender with whom it has done no handshake, as a transport that let
-  // strangers in would. They are withheld from a node that has pinned the sender by the time they
-  // arrive: it would be right to believe them. False: the node is not there.
-  bool Inject(NodeId from, NodeId to, std::vector<Message> messages);
+  // See every message that a node sends.
+  void AddTap(std::function<void(const Message&)> tap) { taps_.push_back(std::move(tap)); }
+  void RemoveTaps() { taps_.clear(); }
+  // Hands a node messages that their sender has not sent. As a stranger's, without a handshake, as
+  // a transport that let strangers in would: they are withheld from a node that has pinned the
+  // sender by the time they arrive, which would be right to believe them. As a peer's: withheld
+  // from a node that has not. False: the node is not there.
+  enum class As : std::uint8_t { kStranger, kPeer };
+  bool Inject(As as, NodeId from, NodeId to, std::vector<Message> messages);
+  // Nothing that the node itself says gets through, nor anything to it; whatever else befalls its
+  // links.
+  void SetSilenced(NodeId node, bool silenced);
   [[nodiscard]] const NetworkCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -101,7 +110,9 @@ class SimNetwork {
   void Flush(const std::shared_ptr<Connection>& connection);
   void Deliver(const std::shared_ptr<Connection>& connection, std::vector<Message> messages,
                Duration delay, bool keeps_order);
-  [[nodiscard]] bool IsCut(NodeId from, NodeId to) { return Link(from, to).cut; }
+  [[nodiscard]] bool IsCut(NodeId from, NodeId to) {
+    return Link(from, to).cut || silenced_.contains(from) || silenced_.contains(to);
+  }
   Duration Delay(NodeId from, NodeId to);
   // Runs on the process of the transport after the link's delay.
   template <class Function>
@@ -116,7 +127,8 @@ class SimNetwork {
   NetworkCounters counters_;
   MessageFilter filter_;
   std::uint32_t filter_permille_ = 0;
-  std::function<void(const Message&)> tap_;
+  std::vector<std::function<void(const Message&)>> taps_;
+  std::set<NodeId> silenced_;
 };
 
 // One per life of a node.

@@ -2,11 +2,14 @@
 #include "simulation.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "codec_filter.hpp"
 #include "fault_injector.hpp"
 #include "guest.hpp"
+#include "liar.hpp"
 #include "replacement.hpp"
 #include "sim_node.hpp"
 #include "stranger.hpp"
@@ -20,6 +23,15 @@ namespace {
 // Functions at one instant of virtual time: more is a livelock.
 constexpr std::uint64_t kStepsAtInstantMax = 500'000;
 constexpr Duration kOverdueCheckInterval = 50ms;
+// A run keeps a record of all that it has seen, some 100 MiB.
+constexpr std::uint64_t kResidentGrowthMax = std::uint64_t{1} << 30;
+
+// What a node owes to itself and its callers whatever a member says to it.
+std::set<std::string_view> OwedByEveryNode() {
+  return {"applied in bounds", "bounded memory",      "clean stop",         "durable is synced",
+          "handlers",          "interface contracts", "leader append-only", "nothing in silence",
+          "progress",          "promises are synced", "vote immutability"};
+}
 
 // "members 1 2 3, learners 4, from 1 2 at 17"
 std::string MembersOf(const LogView::Version& version) {
@@ -74,12 +86,19 @@ Simulation::Simulation(SimulationOptions options)
   if (options_.stranger) {
     stranger_ = std::make_unique<Stranger>(world_, *network_, cluster_.nodes, cluster_.partitions);
   }
+  if (options_.liar) {
+    liar_ =
+        std::make_unique<Liar>(world_, *network_, nodes_, checker_.facts(), cluster_.partitions);
+  }
+  if (IsDeceived()) checker_.JudgeOnly(OwedByEveryNode());
+  resident_at_start_ = ResidentBytes();
 }
 
 Simulation::~Simulation() {
   // Nodes first: what they drop may still speak to clients and network.
-  network_->SetTap({});
+  network_->RemoveTaps();
   stranger_.reset();
+  liar_.reset();
   injector_.reset();
   if (options_.guest != nullptr) options_.guest->Leave();
   nodes_.clear();
@@ -89,6 +108,14 @@ Simulation::~Simulation() {
 }
 
 bool Simulation::IsHealthy() const { return checker_.violation_count() == 0; }
+bool Simulation::IsDeceived() const { return liar_ && liar_->manner() == Liar::Manner::kDeceives; }
+
+void Simulation::CheckMemory() {
+  const std::uint64_t now = ResidentBytes();
+  if (now < resident_at_start_ + kResidentGrowthMax) return;
+  checker_.Report("bounded memory", "the simulation has grown by " +
+                                        std::to_string(now - resident_at_start_) + " bytes");
+}
 
 bool Simulation::RunUntil(Instant limit) {
   while (world_.Step(limit)) {
@@ -101,6 +128,7 @@ bool Simulation::RunUntil(Instant limit) {
     if (world_.Now() >= next_overdue_check_) {
       next_overdue_check_ = world_.Now() + kOverdueCheckInterval;
       workload_->CheckOverdue();
+      if (liar_) CheckMemory();
     }
     if (world_.steps_at_instant() > kStepsAtInstantMax) {
       checker_.Report("progress", "a livelock: functions run and time does not");
@@ -129,6 +157,7 @@ void Simulation::SafetyPhase() {
   }
   injector_->Begin(plan_);
   if (stranger_) stranger_->Begin(world_.Now() + options_.length);
+  if (liar_) liar_->Begin(world_.Now() + options_.length);
   RunUntil(world_.Now() + options_.length);
 }
 
@@ -334,7 +363,19 @@ void Simulation::BeStuck(const std::string& what) {
   if (IsHealthy() && stuck_.empty()) stuck_ = what + Describe();
 }
 
+// Every call that is open comes to its end, and so does every node.
+void Simulation::EndOfDeceit() {
+  liar_->FallSilent();
+  injector_->HealAll();
+  world_.trace().Event(world_.Now(), "healed");
+  workload_->End();
+  if (!RunUntil(world_.Now() + 10s)) return;
+  if (!StopAll(world_.Now() + 10s)) return BeStuck("a node does not stop");
+  CheckNothingIsLeft();
+}
+
 void Simulation::LivenessPhase() {
+  if (liar_) liar_->FallSilent();
   injector_->HealAll();
   world_.trace().Event(world_.Now(), "healed");
   workload_->End();
@@ -362,7 +403,7 @@ void Simulation::LivenessPhase() {
 SimulationResult Simulation::Run() {
   const Instant began = world_.Now();
   SafetyPhase();
-  if (IsHealthy()) LivenessPhase();
+  if (IsHealthy()) IsDeceived() ? EndOfDeceit() : LivenessPhase();
   if (stranger_) CheckStrangerUnheard();
   checker_.RunEnded();
   SimulationResult result;
@@ -375,7 +416,8 @@ SimulationResult Simulation::Run() {
   result.virtual_time = world_.Now() - began;
   result.steps = world_.steps();
   result.trace_hash = world_.trace().hash();
-  if (stranger_) result.strange = stranger_->spoken();
+  result.deceived = IsDeceived();
+  if (liar_) result.followed = liar_->followed();
   for (const auto& node : replacement_->retired()) {
     result.units_torn += node->disk()->effects().units_torn;
   }
@@ -383,7 +425,7 @@ SimulationResult Simulation::Run() {
   for (const auto& node : nodes_) {
     result.units_torn += node->disk()->effects().units_torn;
     for (const auto& [partition, log] : node->disk()->partitions()) {
-      result.elections += log.hard_state.term.value();
+      if (!liar_) result.elections += log.hard_state.term.value();
     }
   }
   return result;

@@ -18,6 +18,7 @@ namespace kommander::sim {
 
 class FaultInjector;
 class Guest;
+class Liar;
 class Replacement;
 class Stranger;
 
@@ -28,6 +29,7 @@ struct SimulationOptions {
   std::uint32_t partitions = 0;                // 0: by the seed
   bool faults = true;
   bool stranger = false;                   // somebody outside the cluster speaks to its nodes
+  bool liar = false;                       // now and then a member of it lies
   std::optional<std::vector<Fault>> plan;  // instead of the seed's own
   FaultKinds kinds = FaultKinds().set();   // of the seed's own plan
   Guest* guest = nullptr;                  // its application and clients instead of our own
@@ -46,8 +48,9 @@ struct SimulationResult {
   Duration virtual_time{};
   std::uint64_t steps = 0;
   std::uint64_t trace_hash = 0;
-  std::uint64_t elections = 0;  // highest terms, summed
-  std::uint64_t strange = 0;    // times that the stranger spoke
+  std::uint64_t elections = 0;  // highest terms, summed; not of a liar
+  bool deceived = false;        // the liar was one against whom little can be promised
+  std::uint64_t followed = 0;   // times that a node was seen in a term of the liar's
   std::uint64_t judged = 0;     // operations whose linearizability was judged
   [[nodiscard]] bool IsGood() const noexcept { return violation_count == 0 && stuck.empty(); }
 };
@@ -71,6 +74,8 @@ class Simulation {
   bool RunUntilHolds(Instant limit, Condition condition);
   void SafetyPhase();
   void LivenessPhase();
+  // All that is owed after the lies of a deceiver.
+  void EndOfDeceit();
   bool AwaitLeaders(Instant limit);
   bool AwaitReplacement(Instant limit);
   bool AwaitMembers(std::uint32_t last, Instant limit);
@@ -84,7 +89,10 @@ class Simulation {
   void CheckNothingIsLeft();
   // No disk remembers anything that the stranger made up.
   void CheckStrangerUnheard();
+  // Lies make nobody take more memory than there is.
+  void CheckMemory();
   [[nodiscard]] bool IsHealthy() const;
+  [[nodiscard]] bool IsDeceived() const;
   [[nodiscard]] SimNode* LeaderOf(PartitionId partition) const;
   [[nodiscard]] std::string Describe() const;
   void BeStuck(const std::string& what);
@@ -100,8 +108,10 @@ class Simulation {
   std::unique_ptr<Replacement> replacement_;
   std::unique_ptr<FaultInjector> injector_;
   std::unique_ptr<Stranger> stranger_;
+  std::unique_ptr<Liar> liar_;
   std::string stuck_;
   Instant next_overdue_check_{};
+  std::uint64_t resident_at_start_ = 0;
 };
 
 }  // namespace kommander::sim

@@ -22,7 +22,7 @@ Stranger::Stranger(World& world, SimNetwork& network, std::uint32_t nodes, std::
       partitions_(partitions),
       chance_(world.Fork(0x737472)),
       process_(world, "stranger") {
-  network_.SetTap([this](const Message& message) { Listen(message); });
+  network_.AddTap([this](const Message& message) { Listen(message); });
 }
 
 void Stranger::Begin(Instant end) {
@@ -51,7 +51,7 @@ void Stranger::Speak() {
     message.to = to;
     messages.push_back(std::move(message));
   }
-  spoken_ += network_.Inject(from, to, std::move(messages)) ? 1 : 0;
+  (void)network_.Inject(SimNetwork::As::kStranger, from, to, std::move(messages));
 }
 
 Message Stranger::MakeUp() {

@@ -23,7 +23,6 @@ class Stranger {
 
   // Speaks now and then until `end`.
   void Begin(Instant end);
-  [[nodiscard]] std::uint64_t spoken() const noexcept { return spoken_; }
 
  private:
   void Listen(const Message& message);
@@ -41,7 +40,6 @@ class Stranger {
   Chance chance_;
   Process process_;
   std::vector<Message> heard_;
-  std::uint64_t spoken_ = 0;
 };
 
 }  // namespace kommander::sim

@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
+#include <unistd.h>
 
 namespace kommander::sim {
 
@@ -31,6 +33,14 @@ std::size_t CountThreads() {
   const std::filesystem::directory_iterator tasks("/proc/self/task", error);
   if (error) return 1;
   return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+std::uint64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  statm >> total >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 Process& SimExecutor::query(boost::asio::execution::context_t) const noexcept {

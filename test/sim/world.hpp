@@ -38,6 +38,8 @@ void SetFailureHandler(FailureHandler handler) noexcept;
 void FailWorld(const char* what);
 // Threads of this operating system process.
 [[nodiscard]] std::size_t CountThreads();
+// Memory of this operating system process that is in use.
+[[nodiscard]] std::uint64_t ResidentBytes();
 
 // What the world keeps of a process, also after its end: executors that outlive it push into the
 // void.
