@@ -29,36 +29,37 @@ class FaultInjector {
   void Begin(const std::vector<Fault>& plan);
   // Every fault ends, every node runs, nothing is broken any more; a replacement goes on.
   void HealAll();
-  // How often each kind has taken effect; complete after HealAll.
-  [[nodiscard]] const FaultCounts& counts() const noexcept { return counts_; }
-  [[nodiscard]] std::uint64_t total() const noexcept;
+  // How many faults of each kind somebody has felt; complete once all that was asked is answered.
+  [[nodiscard]] FaultCounts Counts() const;
 
  private:
   struct Active {
     std::size_t index;
-    SimNode* node;                        // whom it struck; it may have been replaced since
-    std::optional<std::uint64_t> before;  // what Effects said when it began
+    Instant began;
   };
   void Start(std::size_t index);
   void End(std::size_t index);
-  [[nodiscard]] std::optional<std::uint64_t> Effects(FaultKind kind, SimNode& node) const;
-  void Count(FaultKind kind) noexcept;
-  void CountIfEffective(const Active& active);
+  // Whether a strike of the kind is felt by itself. Otherwise that remains to be seen.
+  [[nodiscard]] static bool IsFeltAtOnce(FaultKind kind) noexcept;
+  [[nodiscard]] FaultMark MarkOf(std::size_t index) { return FaultMark(effects_[index]); }
   // False: there was nothing that it could hit.
-  bool Strike(const Fault& fault);
-  bool StrikeNode(const Fault& fault);
-  bool StrikeAt(const Fault& fault, DiskMoment moment, Duration delay);
-  bool StrikeMachine(const Fault& fault);
-  bool StrikeMembers(const Fault& fault);
-  bool Ask(FaultKind kind, std::uint64_t operation);
+  bool Strike(std::size_t index);
+  bool StrikeNode(std::size_t index);
+  bool StrikeAt(std::size_t index, DiskMoment moment, Duration delay);
+  bool StrikeMachine(std::size_t index);
+  bool StrikeMembers(std::size_t index);
+  bool Ask(std::size_t index, std::uint64_t operation);
+  // The new node of a wiped machine comes up.
+  void Arrive();
   void Release(const Fault& fault);
   void RestartIfDown(SimNode& node);
   void Kill(SimNode& node);
   // Links, disks and applications are set anew from all faults that are active.
   void Refresh(FaultKind kind);
   void RefreshLinks();
-  void ApplyToLinks(const Fault& fault);
-  void CutBetween(std::uint64_t side, std::uint32_t spared);
+  void ApplyToLinks(const Active& active);
+  void ApplySwizzle(const Active& active);
+  void CutBetween(std::uint64_t side, std::uint32_t spared, FaultMark mark);
   [[nodiscard]] LinkFaults& LinkOf(std::uint32_t from, std::uint32_t to);
   void RefreshMoods();
   [[nodiscard]] SimNode* LeaderOf(PartitionId partition) const;
@@ -73,9 +74,10 @@ class FaultInjector {
   const ClusterOptions cluster_;
   Process process_;
   const std::vector<Fault>* plan_ = nullptr;
-  std::vector<Active> active_;  // ascending
-  std::vector<std::pair<FaultKind, std::uint64_t>> asked_;
-  FaultCounts counts_{};
+  std::vector<Active> active_;                                // ascending
+  std::vector<std::pair<std::size_t, std::uint64_t>> asked_;  // fault, operation
+  std::vector<std::uint64_t> effects_;                        // of each fault of the plan
+  std::size_t wiped_by_ = 0;                                  // the last machine
   bool running_ = false;
 };
 

@@ -1,5 +1,6 @@
 // What faults do to the links between nodes.
 #include "fault_injector.hpp"
+#include "swizzle.hpp"
 
 namespace kommander::sim {
 
@@ -8,7 +9,7 @@ using namespace std::chrono_literals;
 void FaultInjector::RefreshLinks() {
   network_.Heal();
   for (const Active& active : active_) {
-    if (IsOfLinks((*plan_)[active.index].kind)) ApplyToLinks((*plan_)[active.index]);
+    if (IsOfLinks((*plan_)[active.index].kind)) ApplyToLinks(active);
   }
 }
 
@@ -17,16 +18,28 @@ LinkFaults& FaultInjector::LinkOf(std::uint32_t from, std::uint32_t to) {
 }
 
 // Links between the nodes whose bit in `side` differs die; those of the spared node live.
-void FaultInjector::CutBetween(std::uint64_t side, std::uint32_t spared) {
+void FaultInjector::CutBetween(std::uint64_t side, std::uint32_t spared, FaultMark mark) {
   for (std::uint32_t a = 0; a < nodes_.size(); ++a) {
     for (std::uint32_t b = 0; b < nodes_.size(); ++b) {
       if (a == spared || b == spared || ((side >> a) & 1) == ((side >> b) & 1)) continue;
-      LinkOf(a, b).cut = true;
+      LinkOf(a, b).Cut(mark);
     }
   }
 }
 
-void FaultInjector::ApplyToLinks(const Fault& fault) {
+void FaultInjector::ApplySwizzle(const Active& active) {
+  const Fault& fault = (*plan_)[active.index];
+  const Duration now = world_.Now() - active.began;
+  const auto count = static_cast<std::uint32_t>(nodes_.size());
+  for (const Outage& outage : DrawSwizzle(fault.draw, count, fault.length)) {
+    if (outage.down > now || now >= outage.up) continue;
+    LinkOf(outage.from, outage.to).Cut(MarkOf(active.index));
+  }
+}
+
+void FaultInjector::ApplyToLinks(const Active& active) {
+  const Fault& fault = (*plan_)[active.index];
+  const FaultMark mark = MarkOf(active.index);
   constexpr std::uint32_t kNobody = ~std::uint32_t{0};
   const auto count = static_cast<std::uint32_t>(nodes_.size());
   const auto permille = static_cast<std::uint32_t>(10 + fault.draw % 400);
@@ -40,37 +53,33 @@ void FaultInjector::ApplyToLinks(const Fault& fault) {
     }
   };
   switch (fault.kind) {
-    case FaultKind::kLose: each([&](LinkFaults& link) { link.lose_permille = permille; }); break;
+    case FaultKind::kLose:
+      each([&](LinkFaults& link) { link.lose_permille = permille, link.lost_by = mark; });
+      break;
     case FaultKind::kDuplicate:
-      each([&](LinkFaults& link) { link.duplicate_permille = permille; });
+      each(
+          [&](LinkFaults& link) { link.duplicate_permille = permille, link.duplicated_by = mark; });
       break;
     case FaultKind::kReorder:
-      each([&](LinkFaults& link) { link.reorder_permille = permille; });
+      each([&](LinkFaults& link) { link.reorder_permille = permille, link.reordered_by = mark; });
       break;
-    case FaultKind::kDelay: each([&](LinkFaults& link) { link.delay_max = permille * 1ms; }); break;
-    case FaultKind::kCutBothWays: LinkOf(fault.other, fault.node).cut = true; [[fallthrough]];
-    case FaultKind::kCutOneWay: LinkOf(fault.node, fault.other).cut = true; break;
-    case FaultKind::kIsolate: CutBetween(std::uint64_t{1} << fault.node, kNobody); break;
-    case FaultKind::kSplit: CutBetween(fault.draw, kNobody); break;
-    case FaultKind::kBridge: CutBetween(fault.draw, fault.node); break;
+    case FaultKind::kDelay:
+      each([&](LinkFaults& link) { link.delay_max = permille * 1ms, link.delayed_by = mark; });
+      break;
+    case FaultKind::kCutBothWays: LinkOf(fault.other, fault.node).Cut(mark); [[fallthrough]];
+    case FaultKind::kCutOneWay: LinkOf(fault.node, fault.other).Cut(mark); break;
+    case FaultKind::kIsolate: CutBetween(std::uint64_t{1} << fault.node, kNobody, mark); break;
+    case FaultKind::kSplit: CutBetween(fault.draw, kNobody, mark); break;
+    case FaultKind::kBridge: CutBetween(fault.draw, fault.node, mark); break;
     case FaultKind::kRing:
       for (std::uint32_t a = 0; a < count; ++a) {
         for (std::uint32_t b = 0; b < count; ++b) {
           const bool are_neighbours = (a + 1) % count == b || (b + 1) % count == a;
-          if (a != b && !are_neighbours) LinkOf(a, b).cut = true;
+          if (a != b && !are_neighbours) LinkOf(a, b).Cut(mark);
         }
       }
       break;
-    case FaultKind::kClog: {
-      const auto quarter = static_cast<std::uint64_t>(world_.Now().time_since_epoch() / 50ms);
-      Chance chance(fault.draw ^ quarter);
-      for (std::uint32_t a = 0; a < count; ++a) {
-        for (std::uint32_t b = 0; b < count; ++b) {
-          if (a != b && chance.OneIn(2)) LinkOf(a, b).cut = true;
-        }
-      }
-      break;
-    }
+    case FaultKind::kClog: ApplySwizzle(active); break;
     default: break;
   }
 }

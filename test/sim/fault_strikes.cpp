@@ -20,7 +20,8 @@ void FaultInjector::RestartIfDown(SimNode& node) {
   node.Start();
 }
 
-bool FaultInjector::Strike(const Fault& fault) {
+bool FaultInjector::Strike(std::size_t index) {
+  const Fault& fault = (*plan_)[index];
   if (nodes_.size() < NodesNeeded(fault.kind)) return false;
   switch (fault.kind) {
     case FaultKind::kRestartStorm: {
@@ -35,16 +36,17 @@ bool FaultInjector::Strike(const Fault& fault) {
     case FaultKind::kCutBothWays: return fault.node != fault.other;
     case FaultKind::kTransfer:
     case FaultKind::kStepDown:
-    case FaultKind::kReconfigure: return StrikeMembers(fault);
+    case FaultKind::kReconfigure: return StrikeMembers(index);
     case FaultKind::kReplace:
-    case FaultKind::kImpostor: return StrikeMachine(fault);
-    case FaultKind::kTornWrite: return StrikeAt(fault, DiskMoment::kWrite, fault.draw % 90 * 1us);
-    case FaultKind::kLostEntry: return StrikeAt(fault, DiskMoment::kTask, 0us);
-    default: return IsOfLinks(fault.kind) || StrikeNode(fault);
+    case FaultKind::kImpostor: return StrikeMachine(index);
+    case FaultKind::kTornWrite: return StrikeAt(index, DiskMoment::kWrite, fault.draw % 90 * 1us);
+    case FaultKind::kLostEntry: return StrikeAt(index, DiskMoment::kTask, 0us);
+    default: return IsOfLinks(fault.kind) || StrikeNode(index);
   }
 }
 
-bool FaultInjector::StrikeNode(const Fault& fault) {
+bool FaultInjector::StrikeNode(std::size_t index) {
+  const Fault& fault = (*plan_)[index];
   SimNode& node = *nodes_[fault.node];
   const std::uint64_t life = node.life();
   if (!node.IsUp()) return false;
@@ -64,10 +66,14 @@ bool FaultInjector::StrikeNode(const Fault& fault) {
       node.SetPaused(true);
       return true;
     case FaultKind::kDiskStall:
-      node.mood().stalled_until = std::max(node.mood().stalled_until, world_.Now() + fault.length);
+      node.mood().Stall(world_.Now() + fault.length, MarkOf(index));
       return true;
-    case FaultKind::kWriteError: node.disk()->FailNextWrite(WriteFault::kWriteError); return true;
-    case FaultKind::kSyncError: node.disk()->FailNextWrite(WriteFault::kSyncError); return true;
+    case FaultKind::kWriteError:
+      node.disk()->FailNextWrite(WriteFault::kWriteError, MarkOf(index));
+      return true;
+    case FaultKind::kSyncError:
+      node.disk()->FailNextWrite(WriteFault::kSyncError, MarkOf(index));
+      return true;
     case FaultKind::kSlowApply: return cluster_.coroutine_handlers;
     case FaultKind::kClockRate:
       // Up to a tenth, in both directions.
@@ -81,27 +87,41 @@ bool FaultInjector::StrikeNode(const Fault& fault) {
 }
 
 // The power goes the next time that the disk is at work, `delay` after it has begun.
-bool FaultInjector::StrikeAt(const Fault& fault, DiskMoment moment, Duration delay) {
-  SimNode& node = *nodes_[fault.node];
+bool FaultInjector::StrikeAt(std::size_t index, DiskMoment moment, Duration delay) {
+  SimNode& node = *nodes_[(*plan_)[index].node];
   if (node.disk()->IsAwaited(moment)) return false;
-  node.disk()->Await(moment, [this, &node, moment, delay] {
-    world_.PushAt(process_.record(), world_.Now() + delay, [this, &node, moment] {
-      if (running_ && node.IsUp() && node.disk()->IsIn(moment)) Kill(node);
+  node.disk()->Await(moment, [this, &node, index, moment, delay] {
+    world_.PushAt(process_.record(), world_.Now() + delay, [this, &node, index, moment] {
+      if (!running_ || !node.IsUp() || !node.disk()->IsIn(moment)) return;
+      const DiskEffects before = node.disk()->effects();
+      Kill(node);
+      const DiskEffects& after = node.disk()->effects();
+      MarkOf(index).Felt(moment == DiskMoment::kWrite
+                             ? after.units_torn - before.units_torn
+                             : after.operations_lost - before.operations_lost);
     });
   });
   return true;
 }
 
-bool FaultInjector::StrikeMachine(const Fault& fault) {
+bool FaultInjector::StrikeMachine(std::size_t index) {
+  const Fault& fault = (*plan_)[index];
   if (!replacement_.CanWipe(fault.node)) return false;
   Kill(*nodes_[fault.node]);
   replacement_.Wipe(fault.node, fault.kind == FaultKind::kImpostor);
+  wiped_by_ = index;
   RefreshLinks();
   return true;
 }
 
-bool FaultInjector::Ask(FaultKind kind, std::uint64_t operation) {
-  asked_.emplace_back(kind, operation);
+void FaultInjector::Arrive() {
+  const std::uint64_t before = replacement_.impostors_refused();
+  if (replacement_.IsOpen()) replacement_.Arrive();
+  if (replacement_.impostors_refused() != before) MarkOf(wiped_by_).Felt();
+}
+
+bool FaultInjector::Ask(std::size_t index, std::uint64_t operation) {
+  asked_.emplace_back(index, operation);
   return true;
 }
 
@@ -119,14 +139,15 @@ SimNode* FaultInjector::LeaderOf(PartitionId partition) const {
   return leader;
 }
 
-bool FaultInjector::StrikeMembers(const Fault& fault) {
+bool FaultInjector::StrikeMembers(std::size_t index) {
+  const Fault& fault = (*plan_)[index];
   SimNode* leader = LeaderOf(fault.partition);
   if (leader == nullptr) return false;
   if (fault.kind == FaultKind::kTransfer) {
-    return Ask(fault.kind, workload_.Transfer(*leader, fault.partition, nodes_[fault.other]->id()));
+    return Ask(index, workload_.Transfer(*leader, fault.partition, nodes_[fault.other]->id()));
   }
   if (fault.kind == FaultKind::kStepDown) {
-    return Ask(fault.kind, workload_.StepDown(*leader, fault.partition));
+    return Ask(index, workload_.StepDown(*leader, fault.partition));
   }
   // The operator's changes come first: nobody asks for another one meanwhile.
   if (replacement_.IsOpen()) return false;
@@ -145,10 +166,9 @@ bool FaultInjector::StrikeMembers(const Fault& fault) {
     if (votes) voters.push_back(node->id());
     if (!votes && (dice < 8 || fault.partition == 0)) learners.push_back(node->id());
   }
-  return Ask(fault.kind,
-             workload_.Reconfigure(*leader, fault.partition,
-                                   Configuration(std::move(voters), std::move(learners)),
-                                   chance.Between(100ms, 5s)));
+  return Ask(index, workload_.Reconfigure(*leader, fault.partition,
+                                          Configuration(std::move(voters), std::move(learners)),
+                                          chance.Between(100ms, 5s)));
 }
 
 void FaultInjector::Release(const Fault& fault) {
@@ -184,7 +204,7 @@ void FaultInjector::Release(const Fault& fault) {
     case FaultKind::kClockRate: node.clock().SetRate(0); break;
     case FaultKind::kWallJump: node.clock().SetWallOffset(0); break;
     case FaultKind::kReplace:
-    case FaultKind::kImpostor: replacement_.Arrive(); break;
+    case FaultKind::kImpostor: Arrive(); break;
     default: break;
   }
 }
@@ -194,18 +214,24 @@ void FaultInjector::RefreshMoods() {
     node->mood().Heal();
     node->disk()->FailReads(false);
     node->disk()->SetFreeBytes(std::nullopt);
-    node->apply().slow_permille = cluster_.slow_apply_permille;
-    node->apply().fail_permille = cluster_.bad_apply_permille;
+    node->apply() = {cluster_.slow_apply_permille, cluster_.bad_apply_permille, {}, {}};
   }
   for (const Active& active : active_) {
     const Fault& fault = (*plan_)[active.index];
     SimNode& node = *nodes_[fault.node];
     const auto permille = static_cast<std::uint32_t>(50 + fault.draw % 500);
-    if (fault.kind == FaultKind::kDiskSlow) node.mood().Slow((fault.draw % 400) * 1ms);
-    if (fault.kind == FaultKind::kReadError) node.disk()->FailReads(true);
-    if (fault.kind == FaultKind::kDiskFull) node.disk()->SetFreeBytes(fault.draw % 1'000'000);
-    if (fault.kind == FaultKind::kSlowApply) node.apply().slow_permille = permille;
-    if (fault.kind == FaultKind::kFailingApply) node.apply().fail_permille = permille;
+    const FaultMark mark = MarkOf(active.index);
+    if (fault.kind == FaultKind::kDiskSlow) node.mood().Slow((fault.draw % 400) * 1ms, mark);
+    if (fault.kind == FaultKind::kReadError) node.disk()->FailReads(true, mark);
+    if (fault.kind == FaultKind::kDiskFull) node.disk()->SetFreeBytes(fault.draw % 1'000'000, mark);
+    if (fault.kind == FaultKind::kSlowApply) {
+      node.apply().slow_permille = permille;
+      node.apply().slowed_by = mark;
+    }
+    if (fault.kind == FaultKind::kFailingApply) {
+      node.apply().fail_permille = permille;
+      node.apply().failed_by = mark;
+    }
   }
 }
 

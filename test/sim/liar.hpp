@@ -2,15 +2,16 @@
 // name, in valid frames, to nodes that have pinned it and count its votes. It knows the cluster
 // from outside, so that its lies come close to the truth.
 //
-// What can be asked of the others depends on what it lies about.
-//   A disturber stays within what an honest node could do to others: it asks for votes with logs
-//   that it does not have, calls elections off and on, refuses everything, claims to lead terms
-//   that nobody else is in. It forges no vote, acknowledgement, read round, entry or commit. Every
-//   promise holds against it, and when it falls silent the cluster recovers. A deceiver says
-//   anything. One such member can make two nodes commit different entries, forge the members of a
-//   partition and use up the terms, so neither agreement nor recovery can be promised. What each
-//   node owes to itself and its callers can: no assertion, bounded queues and memory, an end of
-//   every call and of Stop, and that what it promises is on its own disk.
+// A disturber stays within what an honest node could do to others: it asks for votes with logs that
+// it does not have, calls elections off and on, refuses everything, claims to lead terms that
+// nobody else is in. It forges no vote, acknowledgement, read round, entry or commit. Every promise
+// holds against it, and when it falls silent the cluster recovers, unless a disk was lost for good
+// beside.
+//
+// A deceiver says anything. One such member can make two nodes commit different entries, forge the
+// members of a partition and use up the terms, so neither agreement nor recovery can be promised.
+// What each node owes to itself and its callers can: no assertion, bounded queues and memory, an
+// end of every call and of Stop, and that what it promises is on its own disk.
 #pragma once
 
 #include <cstdint>

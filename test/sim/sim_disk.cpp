@@ -111,6 +111,7 @@ bool SimDisk::FailsNow(Change change) {
   const WriteFault fault = std::exchange(write_fault_, WriteFault::kNone);
   if (fault == WriteFault::kNone) return false;
   failed_ = true;
+  write_failed_by_.Felt();
   if (fault == WriteFault::kWriteError) {
     ++effects_.write_errors;
   } else {
@@ -161,6 +162,7 @@ error_code SimDisk::Write(std::span<const WriteUnit* const> units) {
   if (const WriteFault fault = std::exchange(write_fault_, WriteFault::kNone);
       fault != WriteFault::kNone) {
     failed_ = true;
+    write_failed_by_.Felt();
     const bool may_reach = fault == WriteFault::kSyncError;
     ++(may_reach ? effects_.sync_errors : effects_.write_errors);
     for (const WriteUnit* unit : units) {
@@ -188,6 +190,7 @@ error_code SimDisk::Read(PartitionId id, LogIndex first, LogIndex last, std::siz
   entries.clear();
   if (fail_reads_) {
     ++effects_.read_errors;
+    reads_failed_by_.Felt();
     return RaftErrc::WalCorrupted;
   }
   const DiskPartition* partition = Find(id);

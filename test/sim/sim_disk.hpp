@@ -18,6 +18,7 @@
 #include <kommander/wal.hpp>
 
 #include "chance.hpp"
+#include "fault_mark.hpp"
 #include "observer.hpp"
 
 namespace kommander::sim {
@@ -85,7 +86,10 @@ class SimDisk {
   void BeginTask();
   void EndTask() noexcept { task_running_ = false; }
   // Space was looked for in vain.
-  void CountFull() noexcept { ++effects_.found_full; }
+  void CountFull() noexcept {
+    ++effects_.found_full;
+    full_by_.Felt();
+  }
   // The power is going while a task runs: so many of its changes reach the disk yet, in their order
   // (what the later ones would have made, an entry of a directory for one, is lost).
   void DieAfter(std::uint64_t operations) noexcept { operations_left_ = operations; }
@@ -93,7 +97,10 @@ class SimDisk {
   // --- What happens to a disk ---
   // The power goes: what was staged survives in part, the lock is gone.
   void Crash();
-  void FailNextWrite(WriteFault fault) noexcept { write_fault_ = fault; }
+  void FailNextWrite(WriteFault fault, FaultMark mark = {}) noexcept {
+    write_fault_ = fault;
+    write_failed_by_ = mark;
+  }
   // Calls back once, as soon as a write or task is under way; null: not any more.
   void Await(DiskMoment moment, std::function<void()> then);
   [[nodiscard]] bool IsAwaited(DiskMoment moment) const noexcept {
@@ -104,8 +111,14 @@ class SimDisk {
   }
   [[nodiscard]] bool IsFailed() const noexcept { return failed_; }
   // Reads of entries fail until told otherwise.
-  void FailReads(bool fail) noexcept { fail_reads_ = fail; }
-  void SetFreeBytes(std::optional<std::uint64_t> bytes) noexcept { free_bytes_ = bytes; }
+  void FailReads(bool fail, FaultMark mark = {}) noexcept {
+    fail_reads_ = fail;
+    reads_failed_by_ = mark;
+  }
+  void SetFreeBytes(std::optional<std::uint64_t> bytes, FaultMark mark = {}) noexcept {
+    free_bytes_ = bytes;
+    full_by_ = mark;
+  }
 
   // --- Views ---
   [[nodiscard]] const DiskPartition* Find(PartitionId partition) const noexcept;
@@ -147,6 +160,9 @@ class SimDisk {
   std::optional<std::uint64_t> operations_left_;
   std::array<std::function<void()>, 2> awaited_;
   WriteFault write_fault_ = WriteFault::kNone;
+  FaultMark write_failed_by_;
+  FaultMark reads_failed_by_;
+  FaultMark full_by_;
   bool task_running_ = false;
   bool open_ = false;
   bool failed_ = false;

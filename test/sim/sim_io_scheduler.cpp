@@ -83,11 +83,11 @@ struct SimIoScheduler::State : std::enable_shared_from_this<State> {
   Duration Stalled(Duration latency) const {
     const Duration left = mood->stalled_until - process.world.Now();
     if (left <= latency) return latency;
-    ++mood->stalls;
+    mood->stalled_by.Felt();
     return left;
   }
   Duration SyncLatency() {
-    if (mood->is_slow) ++mood->slow_syncs;
+    if (mood->is_slow) mood->slowed_by.Felt();
     const bool slow = chance.Permille(mood->slow_permille);
     return Stalled(chance.Between(mood->sync_min, slow ? mood->slow_max : mood->sync_max));
   }

@@ -26,19 +26,26 @@ struct DiskMood {
   std::uint32_t slow_permille = 5;  // of the syncs take up to slow_max
   Duration slow_max = std::chrono::milliseconds(20);
   Instant stalled_until{};  // nothing ends before
+  FaultMark stalled_by;
+  FaultMark slowed_by;
   Duration read_min = std::chrono::microseconds(20);
   Duration read_max = std::chrono::microseconds(300);
-  std::uint64_t stalls = 0;      // that something waited for
-  std::uint64_t slow_syncs = 0;  // while Slow was in force
 
+  // Of two stalls the one that ends later is felt.
+  void Stall(Instant until, FaultMark mark) noexcept {
+    if (until <= stalled_until) return;
+    stalled_until = until;
+    stalled_by = mark;
+  }
   // Every sync takes up to so long.
-  void Slow(Duration longest) noexcept {
+  void Slow(Duration longest, FaultMark mark) noexcept {
+    slowed_by = mark;
     sync_min = std::chrono::milliseconds(5);
     sync_max = sync_min + longest;
     slow_max = std::max(slow_max, sync_max);
     is_slow = true;
   }
-  // As quick as at first; what was counted stays, and so does a stall.
+  // As quick as at first; a stall goes on.
   void Heal() noexcept {
     const DiskMood fresh;
     sync_min = fresh.sync_min;

@@ -90,6 +90,11 @@ void SimNetwork::SetSilenced(NodeId node, bool silenced) {
   }
 }
 
+void SimNetwork::CountCut(NodeId from, NodeId to, std::uint64_t times) {
+  counters_.cut += times;
+  for (const FaultMark& mark : Link(from, to).cut_by) mark.Felt(times);
+}
+
 Duration SimNetwork::Delay(NodeId from, NodeId to) {
   const LinkFaults& link = Link(from, to);
   return chance_.Between(link.delay_min, link.delay_max);
@@ -125,7 +130,7 @@ void SimNetwork::Dial(const std::shared_ptr<SimTransport>& from, NodeId peer) {
   const Endpoint endpoint = address->second;
   const std::weak_ptr<SimTransport> listener = Listener(endpoint);
   const bool is_cut = IsCut(from->node_, peer);
-  if (is_cut) ++counters_.cut;
+  if (is_cut) CountCut(from->node_, peer, 1);
   if (listener.expired() || is_cut) {
     Close(connection,
           boost::system::errc::make_error_code(boost::system::errc::connection_refused));
@@ -240,7 +245,7 @@ void SimNetwork::Flush(const std::shared_ptr<Connection>& connection) {
   const LinkFaults& link = Link(connection->from, connection->to);
   std::vector<Message> messages = std::exchange(connection->outbox, {});
   if (IsCut(connection->from, connection->to)) {
-    counters_.cut += messages.size();
+    CountCut(connection->from, connection->to, messages.size());
     return;
   }
   std::vector<Message> together;
@@ -248,6 +253,7 @@ void SimNetwork::Flush(const std::shared_ptr<Connection>& connection) {
   for (Message& message : messages) {
     if (link.lose_permille != 0 && chance_.Permille(link.lose_permille)) {
       ++counters_.lost;
+      link.lost_by.Felt();
       continue;
     }
     if (filter_permille_ != 0 && chance_.Permille(filter_permille_)) {
@@ -261,17 +267,22 @@ void SimNetwork::Flush(const std::shared_ptr<Connection>& connection) {
     };
     if (link.duplicate_permille != 0 && chance_.Permille(link.duplicate_permille)) {
       ++counters_.duplicated;
+      link.duplicated_by.Felt();
       alone(message);
     }
     if (link.reorder_permille != 0 && chance_.Permille(link.reorder_permille)) {
       ++counters_.reordered;
+      link.reordered_by.Felt();
       alone(std::move(message));
     } else {
       together.push_back(std::move(message));
     }
   }
   if (together.empty()) return;
-  if (link.delay_max > LinkFaults().delay_max) counters_.delayed += together.size();
+  if (link.delay_max > LinkFaults().delay_max) {
+    counters_.delayed += together.size();
+    link.delayed_by.Felt(together.size());
+  }
   Deliver(connection, std::move(together), chance_.Between(link.delay_min, link.delay_max), true);
 }
 

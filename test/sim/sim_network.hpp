@@ -15,6 +15,7 @@
 #include <kommander/transport.hpp>
 
 #include "chance.hpp"
+#include "fault_mark.hpp"
 #include "observer.hpp"
 #include "world.hpp"
 
@@ -23,12 +24,22 @@ namespace kommander::sim {
 // What a directed link does to messages. The rates are per thousand.
 struct LinkFaults {
   bool cut = false;  // nothing gets through; what is sent is lost without a word
+  std::vector<FaultMark> cut_by;
   std::uint32_t lose_permille = 0;
   std::uint32_t duplicate_permille = 0;
   std::uint32_t reorder_permille = 0;
   Duration delay_min = std::chrono::microseconds(50);
   Duration delay_max = std::chrono::microseconds(500);
   Duration reorder_max = std::chrono::milliseconds(50);
+  FaultMark lost_by;
+  FaultMark duplicated_by;
+  FaultMark reordered_by;
+  FaultMark delayed_by;
+
+  void Cut(FaultMark mark) {
+    cut = true;
+    cut_by.push_back(mark);
+  }
 };
 
 // How often each kind of fault has hit a message.
@@ -113,6 +124,8 @@ class SimNetwork {
   [[nodiscard]] bool IsCut(NodeId from, NodeId to) {
     return Link(from, to).cut || silenced_.contains(from) || silenced_.contains(to);
   }
+  // So many messages or calls have met a link that is cut.
+  void CountCut(NodeId from, NodeId to, std::uint64_t times);
   Duration Delay(NodeId from, NodeId to);
   // Runs on the process of the transport after the link's delay.
   template <class Function>

@@ -195,7 +195,7 @@ bool SimNode::Apply(const RaftLog& log, bool restored, std::uint64_t life) {
 // A handler that throws is one that returned false (the contract of Handler).
 bool SimNode::DrawFailure() {
   if (!chance_.Permille(apply_.fail_permille)) return false;
-  ++apply_.failed;
+  apply_.failed_by.Felt();
   if (chance_.OneIn(3)) throw std::runtime_error("the simulated application fails");
   return true;
 }
@@ -204,7 +204,7 @@ asio::awaitable<bool> SimNode::ApplySlowly(RaftLog log, bool restored, std::uint
                                            ProcessRecord* process) {
   const bool result = Apply(log, restored, life);
   if (chance_.Permille(apply_.slow_permille)) {
-    ++apply_.slowed;
+    apply_.slowed_by.Felt();
     applying_.insert(log.partition());
     const Duration length =
         chance_.Between(std::chrono::milliseconds(1), 2 * options_.election_timeout);

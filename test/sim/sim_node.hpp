@@ -26,8 +26,8 @@ namespace kommander::sim {
 struct ApplyMood {
   std::uint32_t slow_permille = 0;  // of the deliveries take a while
   std::uint32_t fail_permille = 0;  // of the handlers return false or throw
-  std::uint64_t slowed = 0;         // how many have
-  std::uint64_t failed = 0;
+  FaultMark slowed_by;
+  FaultMark failed_by;
 };
 
 class SimNode {
@@ -51,7 +51,7 @@ class SimNode {
   void Stop(std::function<void()> done);
   void SetPaused(bool paused);
   // The application does well from now on.
-  void HealApply() noexcept { apply_.slow_permille = apply_.fail_permille = 0; }
+  void HealApply() noexcept { apply_ = ApplyMood(); }
   // Ends the processes of abandoned lives.
   void Bury();
 

@@ -61,6 +61,7 @@ Simulation::Simulation(SimulationOptions options)
   plan_options.partitions = cluster_.partitions;
   plan_options.length = options_.length;
   plan_options.kinds = options_.kinds;
+  if (options_.liar) plan_options.kinds &= ~DisksLost();
   Chance plan_chance = world_.Fork(0x706c61);
   if (options_.plan) {
     plan_ = *options_.plan;
@@ -99,12 +100,12 @@ Simulation::~Simulation() {
   network_->RemoveTaps();
   stranger_.reset();
   liar_.reset();
-  injector_.reset();
   if (options_.guest != nullptr) options_.guest->Leave();
   nodes_.clear();
   replacement_.reset();
   workload_.reset();
   network_.reset();
+  injector_.reset();  // whose marks the others carry
 }
 
 bool Simulation::IsHealthy() const { return checker_.violation_count() == 0; }
@@ -410,7 +411,7 @@ SimulationResult Simulation::Run() {
   result.violations = checker_.violations();
   result.violation_count = checker_.violation_count();
   result.stuck = stuck_;
-  result.faults = injector_->counts();
+  result.faults = injector_->Counts();
   result.network = network_->counters();
   result.workload = workload_->counters();
   result.virtual_time = world_.Now() - began;
