@@ -1,6 +1,7 @@
 // kommander-sim: runs seeds of the deterministic world, on all cores, and says which ones break a
 // promise. Each worker is a process of its own, since a world tolerates one thread.
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cinttypes>
@@ -9,11 +10,14 @@
 #include <fstream>
 #include <numeric>
 #include <optional>
+#include <poll.h>
+#include <signal.h>
 #include <sstream>
 #include <string>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <thread>
+#include <time.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -22,7 +26,9 @@
 
 #include "mutants/mutants.hpp"
 #include "plan_text.hpp"
+#include "pulses.hpp"
 #include "seed_range.hpp"
+#include "seed_report.hpp"
 #include "shrink.hpp"
 #include "simulation.hpp"
 
@@ -44,30 +50,13 @@ struct Arguments {
   bool verbose = false;
   bool no_shrink = false;
   std::uint64_t require_faults = 0;
+  std::uint64_t require_speed = 0;
+  std::uint64_t watchdog_seconds = 300;
   std::string trace;
   std::string plan_file;
   std::optional<std::vector<Fault>> plan;
-  std::FILE* trace_file = nullptr;  // open before the first worker is
-};
-
-// What one seed came to; crosses the pipe as bytes.
-struct Report {
-  std::uint64_t seed = 0;
-  std::uint32_t is_begin = 0;  // the seed begins; the rest is empty
-  std::uint32_t is_stuck = 0;
-  std::uint64_t violations = 0;
-  double virtual_seconds = 0;
-  std::uint64_t steps = 0;
-  std::uint64_t hash = 0;
-  FaultCounts faults{};
-  NetworkCounters network;
-  WorkloadCounters workload;
-  std::uint64_t units_torn = 0;
-  std::uint64_t elections = 0;
-  std::uint32_t is_deceived = 0;
-  std::uint64_t followed = 0;
-  std::uint32_t is_trace_lost = 0;
-  std::uint32_t text_bytes = 0;  // follow
+  std::FILE* trace_file = nullptr;              // open before the first worker is
+  std::atomic<std::uint64_t>* pulse = nullptr;  // of the worker that this is
 };
 
 SimulationOptions OptionsOf(const Arguments& arguments, std::uint64_t seed) {
@@ -80,6 +69,7 @@ SimulationOptions OptionsOf(const Arguments& arguments, std::uint64_t seed) {
   options.stranger = arguments.stranger;
   options.liar = arguments.liar;
   options.plan = arguments.plan;
+  options.pulse = arguments.pulse;
   return options;
 }
 
@@ -123,14 +113,22 @@ std::string FailureText(const Arguments& arguments, const SimulationOptions& opt
   return text;
 }
 
-Report RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& text) {
+double CpuSeconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+SeedReport RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& text) {
   SimulationOptions options = OptionsOf(arguments, seed);
   std::string trace;
   if (arguments.trace_file != nullptr) options.trace = &trace;
-  Report report;
+  SeedReport report;
   report.seed = seed;
+  const double cpu_began = CpuSeconds();
   Simulation simulation(options);
   const SimulationResult result = simulation.Run();
+  report.cpu_seconds = CpuSeconds() - cpu_began;
   report.violations = result.violation_count;
   report.is_stuck = result.stuck.empty() ? 0 : 1;
   report.virtual_seconds = std::chrono::duration<double>(result.virtual_time).count();
@@ -189,64 +187,18 @@ bool ReadFully(int file, void* data, std::size_t size) {
 int RunWorker(const Arguments& arguments, int file, std::uint32_t job, std::uint32_t jobs) {
   for (std::uint64_t seed = arguments.first + job; seed <= arguments.last; seed += jobs) {
     if (seed < arguments.first) break;  // wrapped around
-    Report begin;
+    SeedReport begin;
     begin.seed = seed;
     begin.is_begin = 1;
     if (!WriteFully(file, &begin, sizeof begin)) return 3;
     std::string text;
-    const Report report = RunSeed(arguments, seed, text);
+    const SeedReport report = RunSeed(arguments, seed, text);
     if (!WriteFully(file, &report, sizeof report)) return 3;
     if (!WriteFully(file, text.data(), text.size())) return 3;
     if (arguments.last - seed < jobs) break;
   }
   return 0;
 }
-
-struct Totals {
-  std::uint64_t seeds = 0;
-  std::uint64_t violations = 0;
-  std::uint64_t stuck = 0;
-  std::uint64_t crashed = 0;
-  std::uint64_t traces_lost = 0;
-  double virtual_seconds = 0;
-  std::uint64_t steps = 0;
-  FaultCounts faults{};
-  NetworkCounters network;
-  WorkloadCounters workload;
-  std::uint64_t units_torn = 0;
-  std::uint64_t elections = 0;
-  std::uint64_t deceived = 0;
-  std::uint64_t followed = 0;
-
-  void Add(const Report& report) {
-    ++seeds;
-    violations += report.violations;
-    stuck += report.is_stuck;
-    traces_lost += report.is_trace_lost;
-    virtual_seconds += report.virtual_seconds;
-    steps += report.steps;
-    for (std::size_t i = 0; i < faults.size(); ++i) faults[i] += report.faults[i];
-    network.sent += report.network.sent;
-    network.delivered += report.network.delivered;
-    network.lost += report.network.lost;
-    network.cut += report.network.cut;
-    network.duplicated += report.network.duplicated;
-    network.reordered += report.network.reordered;
-    network.connections_dropped += report.network.connections_dropped;
-    network.encoded += report.network.encoded;
-    network.strange += report.network.strange;
-    network.lies += report.network.lies;
-    deceived += report.is_deceived;
-    followed += report.followed;
-    workload.began += report.workload.began;
-    workload.writes_acked += report.workload.writes_acked;
-    workload.reads_confirmed += report.workload.reads_confirmed;
-    workload.failed += report.workload.failed;
-    workload.died += report.workload.died;
-    units_torn += report.units_torn;
-    elections += report.elections;
-  }
-};
 
 void PrintReplay(const Arguments& arguments, std::uint64_t seed) {
   std::printf("  replay: kommander-sim --seeds %" PRIu64 "..%" PRIu64 " --virtual-seconds %" PRIu64,
@@ -265,19 +217,29 @@ struct Worker {
   pid_t process = 0;
   int file = -1;
   std::uint64_t seed = 0;  // the one it runs
-  bool runs_one = false;
+  double virtual_seconds = 0;
+  double cpu_seconds = 0;
+  std::uint64_t pulse = 0;                          // as it was found last,
+  std::chrono::steady_clock::time_point beat_at{};  // and when it was first found so
+  bool is_hung = false;
+
+  // Virtual seconds per second of one core; none before it has ended a seed.
+  [[nodiscard]] std::optional<double> Speed() const {
+    return cpu_seconds > 0 ? std::optional(virtual_seconds / cpu_seconds) : std::nullopt;
+  }
 };
 
 // Everything of one worker until its next message; false: it has ended.
 bool TakeMessage(const Arguments& arguments, Worker& worker, Totals& totals) {
-  Report report;
+  SeedReport report;
   if (!ReadFully(worker.file, &report, sizeof report)) return false;
   worker.seed = report.seed;
-  worker.runs_one = report.is_begin != 0;
   if (report.is_begin != 0) return true;
   std::string text(report.text_bytes, '\0');
   if (!ReadFully(worker.file, text.data(), text.size())) return false;
   totals.Add(report);
+  worker.virtual_seconds += report.virtual_seconds;
+  worker.cpu_seconds += report.cpu_seconds;
   if (report.violations != 0 || report.is_stuck != 0) {
     std::printf("seed %" PRIu64 " FAILED\n%s", report.seed, text.c_str());
     PrintReplay(arguments, report.seed);
@@ -291,14 +253,18 @@ bool TakeMessage(const Arguments& arguments, Worker& worker, Totals& totals) {
 }
 
 void EndWorker(const Arguments& arguments, Worker& worker, Totals& totals) {
-  ::close(worker.file);
+  ::close(std::exchange(worker.file, -1));
   int status = 0;
   while (::waitpid(worker.process, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
   ++totals.crashed;
   ++totals.violations;
-  if (WIFSIGNALED(status)) {
+  if (worker.is_hung) {
+    std::printf("seed %" PRIu64 " FAILED: virtual time has not moved for %" PRIu64
+                " s; the worker was ended\n",
+                worker.seed, arguments.watchdog_seconds);
+  } else if (WIFSIGNALED(status)) {
     std::printf("seed %" PRIu64 " FAILED: the worker was ended by signal %d\n", worker.seed,
                 WTERMSIG(status));
   } else {
@@ -308,7 +274,36 @@ void EndWorker(const Arguments& arguments, Worker& worker, Totals& totals) {
   PrintReplay(arguments, worker.seed);
 }
 
-void PrintTotals(const Totals& totals, double wall_seconds) {
+// A core's speed does not depend on what else runs beside it, as far as that goes.
+void PrintSpeed(const std::vector<Worker>& workers) {
+  double virtual_seconds = 0;
+  double cpu_seconds = 0;
+  for (const Worker& worker : workers) {
+    virtual_seconds += worker.virtual_seconds;
+    cpu_seconds += worker.cpu_seconds;
+  }
+  std::printf("cpu_seconds=%.1f virtual_per_cpu=%.0f of_each_worker=", cpu_seconds,
+              cpu_seconds > 0 ? virtual_seconds / cpu_seconds : 0.0);
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    std::printf("%s%.0f", i == 0 ? "" : ",", workers[i].Speed().value_or(0));
+  }
+  std::printf("\n");
+}
+
+bool IsFastEnough(const Arguments& arguments, const std::vector<Worker>& workers) {
+  bool is_fast = true;
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    const std::optional<double> speed = workers[i].Speed();
+    if (!speed || *speed >= static_cast<double>(arguments.require_speed)) continue;
+    is_fast = false;
+    std::printf("worker %zu came to %.0f virtual seconds per CPU second, and %" PRIu64
+                " were required\n",
+                i + 1, *speed, arguments.require_speed);
+  }
+  return is_fast;
+}
+
+void PrintTotals(const Totals& totals, const std::vector<Worker>& workers, double wall_seconds) {
   std::printf("calls=%" PRIu64 " acked_writes=%" PRIu64 " confirmed_reads=%" PRIu64
               " failed=%" PRIu64 " died=%" PRIu64 " terms=%" PRIu64 " steps=%" PRIu64 "\n",
               totals.workload.began, totals.workload.writes_acked, totals.workload.reads_confirmed,
@@ -330,6 +325,7 @@ void PrintTotals(const Totals& totals, double wall_seconds) {
       std::accumulate(totals.faults.begin(), totals.faults.end(), std::uint64_t{0});
   std::printf("\nwall_seconds=%.1f virtual_per_wall=%.0f\n", wall_seconds,
               wall_seconds > 0 ? totals.virtual_seconds / wall_seconds : 0.0);
+  PrintSpeed(workers);
   std::printf("sim: seeds=%" PRIu64 " virtual_hours=%.2f violations=%" PRIu64 " stuck=%" PRIu64
               " faults=%" PRIu64 " operations=%" PRIu64 "\n",
               totals.seeds, totals.virtual_seconds / 3600, totals.violations, totals.stuck, faults,
@@ -341,13 +337,99 @@ bool HasEveryFault(const Arguments& arguments, const Totals& totals) {
   bool is_complete = true;
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);
-    const bool cannot = arguments.nodes != 0 && arguments.nodes < NodesNeeded(kind);
+    const bool cannot = (arguments.nodes != 0 && arguments.nodes < NodesNeeded(kind)) ||
+                        (arguments.liar && DisksLost()[i]);
     if (cannot || totals.faults[i] >= arguments.require_faults) continue;
     is_complete = false;
     std::printf("fault %s took effect %" PRIu64 " times, and %" PRIu64 " were required\n",
                 std::string(ToString(kind)).c_str(), totals.faults[i], arguments.require_faults);
   }
+  const auto require = [&](bool is_on, const char* what, std::uint64_t count) {
+    if (!is_on || count >= arguments.require_faults) return;
+    is_complete = false;
+    std::printf("%s: %" PRIu64 ", and %" PRIu64 " were required\n", what, count,
+                arguments.require_faults);
+  };
+  require(arguments.stranger, "messages of a stranger that nodes were handed",
+          totals.network.strange);
+  require(arguments.liar, "lies that nodes were handed", totals.network.lies);
+  require(arguments.liar, "times that nodes were in a liar's term", totals.followed);
   return is_complete;
+}
+
+// False: the system does not let it.
+bool StartWorker(const Arguments& arguments, std::vector<Worker>& workers, std::uint32_t job,
+                 Pulses& pulses) {
+  int files[2];
+  if (::pipe(files) != 0) {
+    std::perror("kommander-sim: pipe");
+    return false;
+  }
+  const pid_t process = ::fork();
+  if (process < 0) {
+    std::perror("kommander-sim: fork");
+    return false;
+  }
+  if (process == 0) {
+    ::close(files[0]);
+    for (const Worker& other : workers) {
+      if (other.file >= 0) ::close(other.file);
+    }
+    Arguments own = arguments;
+    own.pulse = &pulses.Of(job);
+    const int code = RunWorker(own, files[1], job, static_cast<std::uint32_t>(workers.size()));
+    std::fflush(nullptr);
+    ::_exit(code);
+  }
+  ::close(files[1]);
+  workers[job].process = process;
+  workers[job].file = files[0];
+  workers[job].beat_at = std::chrono::steady_clock::now();
+  return true;
+}
+
+// Whose virtual time stands still does not come to an end by itself: a loop inside one function is
+// the likeliest reason. Ended, it is heard of like any worker that dies.
+void EndIfHung(const Arguments& arguments, Worker& worker, std::uint64_t pulse) {
+  const auto now = std::chrono::steady_clock::now();
+  if (pulse != worker.pulse) {
+    worker.pulse = pulse;
+    worker.beat_at = now;
+  }
+  const auto limit = std::chrono::seconds(arguments.watchdog_seconds);
+  if (arguments.watchdog_seconds == 0 || worker.is_hung || now - worker.beat_at < limit) return;
+  worker.is_hung = true;
+  ::kill(worker.process, SIGKILL);
+}
+
+void HearWorkers(const Arguments& arguments, std::vector<Worker>& workers, Pulses& pulses,
+                 Totals& totals) {
+  auto told = std::chrono::steady_clock::now();
+  for (std::size_t alive = workers.size(); alive > 0;) {
+    std::vector<pollfd> files;
+    for (const Worker& worker : workers) files.push_back({worker.file, POLLIN, 0});
+    if (::poll(files.data(), files.size(), 1000) < 0 && errno != EINTR) {
+      std::perror("kommander-sim: poll");
+      ::_exit(2);
+    }
+    for (std::size_t job = 0; job < workers.size(); ++job) {
+      Worker& worker = workers[job];
+      if (worker.file < 0) continue;
+      if (files[job].revents == 0) {
+        EndIfHung(arguments, worker, pulses.Of(static_cast<std::uint32_t>(job)).load());
+      } else if (!TakeMessage(arguments, worker, totals)) {
+        EndWorker(arguments, worker, totals);
+        --alive;
+      }
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (now - told <= std::chrono::seconds(5)) continue;
+    told = now;
+    std::fprintf(stderr,
+                 "kommander-sim: %" PRIu64 " seeds, %.1f virtual hours, %" PRIu64
+                 " violations, %" PRIu64 " stuck\n",
+                 totals.seeds, totals.virtual_seconds / 3600, totals.violations, totals.stuck);
+  }
 }
 
 int RunAll(const Arguments& arguments) {
@@ -357,56 +439,19 @@ int RunAll(const Arguments& arguments) {
   if (jobs == 0) jobs = std::max(1u, std::thread::hardware_concurrency());
   if (count < jobs) jobs = static_cast<std::uint32_t>(count) + 1;
   std::vector<Worker> workers(jobs);
+  Pulses pulses(jobs);
   std::fflush(stdout);
   for (std::uint32_t job = 0; job < jobs; ++job) {
-    int files[2];
-    if (::pipe(files) != 0) {
-      std::perror("kommander-sim: pipe");
-      return 2;
-    }
-    const pid_t process = ::fork();
-    if (process < 0) {
-      std::perror("kommander-sim: fork");
-      return 2;
-    }
-    if (process == 0) {
-      ::close(files[0]);
-      for (const Worker& other : workers) {
-        if (other.file >= 0) ::close(other.file);
-      }
-      const int code = RunWorker(arguments, files[1], job, jobs);
-      std::fflush(nullptr);
-      ::_exit(code);
-    }
-    ::close(files[1]);
-    workers[job].process = process;
-    workers[job].file = files[0];
+    if (!StartWorker(arguments, workers, job, pulses)) return 2;
   }
   Totals totals;
-  std::vector<Worker*> alive;
-  for (Worker& worker : workers) alive.push_back(&worker);
-  auto told = began;
-  // Workers are heard in turn: each sends little, and the pipe holds it until then.
-  for (std::size_t turn = 0; !alive.empty(); ++turn) {
-    Worker* worker = alive[turn % alive.size()];
-    if (!TakeMessage(arguments, *worker, totals)) {
-      EndWorker(arguments, *worker, totals);
-      std::erase(alive, worker);
-    }
-    const auto now = std::chrono::steady_clock::now();
-    if (now - told > std::chrono::seconds(5)) {
-      told = now;
-      std::fprintf(stderr,
-                   "kommander-sim: %" PRIu64 " seeds, %.1f virtual hours, %" PRIu64
-                   " violations, %" PRIu64 " stuck\n",
-                   totals.seeds, totals.virtual_seconds / 3600, totals.violations, totals.stuck);
-    }
-  }
+  HearWorkers(arguments, workers, pulses, totals);
   const double wall =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   const bool is_complete = HasEveryFault(arguments, totals);
-  PrintTotals(totals, wall);
-  if (totals.violations != 0 || totals.stuck != 0 || !is_complete) return 1;
+  const bool is_fast = IsFastEnough(arguments, workers);
+  PrintTotals(totals, workers, wall);
+  if (totals.violations != 0 || totals.stuck != 0 || !is_complete || !is_fast) return 1;
   return totals.traces_lost == 0 ? 0 : 2;
 }
 
@@ -484,7 +529,15 @@ int main(int count, char** values) {
   app.add_option("--require-faults", arguments.require_faults,
                  "fail when a kind of fault took effect less often over all seeds; kinds that need "
                  "more nodes than --nodes (bridge, replace and impostor 3, ring 4, those of links "
-                 "and members 2) are exempt");
+                 "and members 2) are exempt, replace and impostor with --liar too; with --stranger "
+                 "or --liar, fail when less of what they say was heard");
+  app.add_option(
+         "--require-speed", arguments.require_speed,
+         "fail when a worker comes to fewer virtual seconds per second of its CPU; 0: never")
+      ->capture_default_str();
+  app.add_option("--watchdog", arguments.watchdog_seconds,
+                 "end a worker whose virtual time has not moved for so many real seconds; 0: never")
+      ->capture_default_str();
   app.add_flag("--no-shrink", arguments.no_shrink, "do not look for the faults that matter");
 #ifdef KOMMANDER_MUTANTS
   AddMutantOptions(app);

@@ -3,6 +3,7 @@
 #   kommander_sim_test.py PROGRAM [unittest arguments]
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,7 @@ class KommanderSim(unittest.TestCase):
         self.assert_refused('--seeds', '1', '--nodes', '8')
         self.assert_refused('--seeds', '1', '--partitions', '0')
         self.assert_refused('--seeds', '1', '--jobs', '0')
+        self.assert_refused('--seeds', '1', '--watchdog', 'never')
         self.assert_refused('--frobnicate')
         self.assert_refused('--seeds', '1..2', '--trace', 'nowhere')
 
@@ -98,6 +100,46 @@ class KommanderSim(unittest.TestCase):
         ended = run('--seeds', '1', '--virtual-seconds', '1', '--trace', '/dev/full')
         self.assertEqual(ended.returncode, 2)
         self.assertIn('/dev/full', ended.stderr)
+
+    def test_a_worker_that_stands_still_is_ended(self):
+        with subprocess.Popen([PROGRAM, '--seeds', '5', '--virtual-seconds', '1000000',
+                               '--watchdog', '1'], text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
+            children = f'/proc/{program.pid}/task/{program.pid}/children'
+            workers = ''
+            while not workers:
+                self.assertIsNone(program.poll())
+                with open(children, encoding='ascii') as stream:
+                    workers = stream.read()
+            os.kill(int(workers), signal.SIGSTOP)
+            output, _ = program.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(program.returncode, 1, output)
+        self.assertIn('seed 5 FAILED: virtual time has not moved for 1 s', output)
+        self.assertIn('replay: kommander-sim --seeds 5..5 --virtual-seconds 1000000', output)
+        self.assertRegex(output.splitlines()[-1], r'^sim: seeds=0 .* violations=1 ')
+
+    def test_speed_is_measured_and_may_be_required(self):
+        arguments = ('--seeds', '1..4', '--virtual-seconds', '5', '--jobs', '2')
+        ended = run(*arguments, '--require-speed', '1')
+        self.assertEqual(ended.returncode, 0, ended.stdout)
+        self.assertRegex(ended.stdout, r'(?m)^cpu_seconds=\S+ virtual_per_cpu=\d+'
+                                       r' of_each_worker=\d+,\d+$')
+        ended = run(*arguments, '--require-speed', '1000000000')
+        self.assertEqual(ended.returncode, 1, ended.stdout)
+        self.assertIn('worker 2 came to ', ended.stdout)
+
+    def test_what_strangers_and_liars_say_is_counted_and_demanded(self):
+        arguments = ('--seeds', '1..2', '--virtual-seconds', '5', '--no-faults', '--nodes', '3',
+                     '--stranger', '--liar')
+        ended = run(*arguments)
+        self.assertEqual(ended.returncode, 0, ended.stdout)
+        for what in ('strange', 'lies'):
+            count = int(re.search(rf'\b{what}=(\d+)', ended.stdout).group(1))
+            self.assertGreater(count, 100)
+        ended = run(*arguments, '--require-faults', '1000000000')
+        self.assertEqual(ended.returncode, 1, ended.stdout)
+        self.assertIn('messages of a stranger that nodes were handed: ', ended.stdout)
+        self.assertIn('lies that nodes were handed: ', ended.stdout)
 
     def test_help(self):
         ended = run('--help')

@@ -130,6 +130,7 @@ bool Simulation::RunUntil(Instant limit) {
       next_overdue_check_ = world_.Now() + kOverdueCheckInterval;
       workload_->CheckOverdue();
       if (liar_) CheckMemory();
+      if (options_.pulse != nullptr) options_.pulse->fetch_add(1, std::memory_order_relaxed);
     }
     if (world_.steps_at_instant() > kStepsAtInstantMax) {
       checker_.Report("progress", "a livelock: functions run and time does not");

@@ -2,6 +2,7 @@
 // then everything is healed and the cluster owes a leader, equal logs and every acknowledged write.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ struct SimulationOptions {
   Guest* guest = nullptr;                  // its application and clients instead of our own
   bool tight_limits = true;                // where the seed says so
   std::string* trace = nullptr;
+  std::atomic<std::uint64_t>* pulse = nullptr;  // grows while virtual time moves
 };
 
 struct SimulationResult {
