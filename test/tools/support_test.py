@@ -5,10 +5,12 @@ import asyncio
 import os
 import sys
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools'))
 
+from support import links  # noqa: E402
 from support.build import count_cases  # noqa: E402
 from support.http_client import Client, NoAnswer, NotSent  # noqa: E402
 from support.links import Link  # noqa: E402
@@ -202,6 +204,43 @@ class Links(unittest.TestCase):
             for end in (writer, other):
                 end.close()
         self.run_link(steps)
+
+    def test_a_link_is_alive_while_its_dialler_speaks(self):
+        async def steps(link, heard):
+            self.assertFalse(link.is_alive())
+            reader, writer = await self.dial(link)
+            await reader.readexactly(5)
+            self.assertTrue(link.is_alive())
+            with mock.patch.object(links, 'SILENCE_S', 0):
+                self.assertFalse(link.is_alive())
+            link.cut()
+            await self.is_broken(reader)
+            with mock.patch.object(links, 'SILENCE_S', float('inf')):
+                while link.is_alive():  # for ever: the run times out
+                    await asyncio.sleep(0)
+            writer.close()
+        self.run_link(steps)
+
+    def test_an_answer_alone_makes_no_link_alive(self):
+        async def run():
+            serving = []
+
+            async def serve(reader, writer):
+                serving.append(asyncio.current_task())
+                writer.write(b'welcome')
+                await reader.read()
+                writer.close()
+            server = await asyncio.start_server(serve, HOST, 0)
+            link = Link(1, 2, free_ports(1)[0], server.sockets[0].getsockname()[1])
+            await link.start()
+            reader, writer = await asyncio.open_connection(HOST, link.port)
+            self.assertEqual(await reader.readexactly(7), b'welcome')
+            self.assertFalse(link.is_alive())
+            writer.close()
+            await link.close()
+            server.close()
+            await asyncio.wait(serving)
+        asyncio.run(run())
 
 
 if __name__ == '__main__':

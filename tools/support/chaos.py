@@ -13,6 +13,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from support import chaos_judgement  # noqa: E402
 from support.build import build_program  # noqa: E402
 from support.chaos_run import ChaosRun  # noqa: E402
 from support.demo import Interrupted, from_caller, print_table, stop_all  # noqa: E402
@@ -20,56 +21,56 @@ from support.nodes import DemoError  # noqa: E402
 from support.steps import jobs_default, say  # noqa: E402
 
 SERVER, JUDGE = 'kommander-kv', 'kommander-history'
-SECONDS_PER_FAULT_MAX = 4  # fewer faults than that are a run that proves nothing
-ACKNOWLEDGED_PER_S_MIN = 5
 JUDGE_S = 300
 EXTRA_S = 240  # start, agreement, reading back
 LEADER_KILL_S = 60
 
 
-def quantile(values, share):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+def failover_fields(run, arguments):
+    """As the last line names them."""
+    timeout_s = arguments.election_timeout_ms / 1000
+    fields = [('failovers', len(run.failovers)),
+              ('late', len(chaos_judgement.late_ones(run.failovers, timeout_s)))]
+    if run.failovers:
+        took_s = [one.took_s for one in run.failovers]
+        fields += [(f'{name}_s', f'{chaos_judgement.quantile(took_s, share):.2f}')
+                   for name, share in (('p50', 0.5), ('p95', 0.95), ('max', 1.0))]
+    return fields
 
 
-def failover_rows(run, timeout_ms):
-    if not run.failovers_s:
+def failover_rows(run, arguments):
+    if not run.failovers:
         return []
-    bound_s = 4 * timeout_ms / 1000 + 0.5
-    late = sum(took > bound_s for took in run.failovers_s)
-    found = [f'{quantile(run.failovers_s, share):.2f}' for share in (0.5, 0.9, 1.0)]
-    return [('leader kills', f'{len(run.failovers_s)}'),
-            ('unavailable p50/p90/max', ' / '.join(found) + ' s'),
-            ('bound 4T + 0.5 s', f'{bound_s:.2f} s'),
-            ('beyond the bound', f'{late}')]
+    timeout_s = arguments.election_timeout_ms / 1000
+    found = dict(failover_fields(run, arguments))
+    took = ' / '.join(found[name] for name in ('p50_s', 'p95_s', 'max_s'))
+    return [('leader kills', f'{found["failovers"]} of {arguments.leader_kills}'),
+            ('unavailable p50/p95/max', f'{took} s'),
+            ('bound 4T + 0.5 s', f'{chaos_judgement.bound_s(timeout_s):.2f} s'),
+            ('beyond the bound', f'{found["late"]}'),
+            ('longest sync', f'{max(one.sync_s for one in run.failovers):.3f} s'),
+            ('longest lateness', f'{max(one.lateness_s for one in run.failovers):.3f} s')]
 
 
 def table(run, arguments):
-    recorder = run.recorder
+    recorder, faults = run.recorder, run.faults
     rows = [('seed', str(arguments.seed)), ('nodes', str(arguments.nodes)),
             ('operations', f'{recorder.operations:,}'),
             ('acknowledged', f'{recorder.acknowledged:,}'),
             ('refused, had no effect', f'{recorder.failed:,}'),
             ('outcome unknown', f'{recorder.unknown:,}')]
-    rows += [(f'fault: {kind}', str(count)) for kind, count in sorted(run.faults.fired.items())]
-    return rows + failover_rows(run, arguments.election_timeout_ms)
+    rows += [(f'fault: {kind}', f'{faults.effective[kind]} of {faults.ordered[kind]}')
+             for kind in faults.kinds]
+    return rows + failover_rows(run, arguments)
 
 
 def coverage_problems(run, arguments):
-    """A run without faults or without load proves nothing."""
-    faults = run.faults
-    wanted = arguments.seconds // SECONDS_PER_FAULT_MAX
-    kinds = [*faults.process_kinds, *faults.network_kinds]
-    total = sum(faults.fired[kind] for kind in kinds)
-    if total < wanted:
-        yield f'only {total} faults fired, {wanted} were demanded'
-    for kind in kinds:
-        if not faults.fired[kind] and arguments.seconds >= SECONDS_PER_FAULT_MAX * 2 * len(kinds):
-            yield f'the fault "{kind}" never fired'
-    if faults.fired['leader kill'] < arguments.leader_kills:
-        yield 'not every leader was killed'
-    if run.recorder.acknowledged < ACKNOWLEDGED_PER_S_MIN * arguments.seconds:
-        yield f'only {run.recorder.acknowledged} operations were acknowledged'
+    """A run without faults, without load or without failovers proves nothing."""
+    yield from chaos_judgement.fault_problems(run.faults.kinds, run.faults.effective,
+                                              arguments.seconds)
+    yield from chaos_judgement.failover_problems(
+        run.failovers, arguments.election_timeout_ms / 1000, arguments.leader_kills)
+    yield from chaos_judgement.load_problems(run.recorder.acknowledged, arguments.seconds)
 
 
 def judge(program, path):
@@ -111,8 +112,6 @@ def run_and_judge(run, arguments, judge_program):
     finally:
         problems += stop_all(run.nodes)
     print_table(table(run, arguments))
-    if run.disk_problem:
-        say(f'skipped: disk full: {run.disk_problem}')
     return problems + judge(judge_program, run.recorder.path) + list(
         coverage_problems(run, arguments))
 
@@ -124,36 +123,55 @@ def parse():
     parser.add_argument('--seed', type=int, default=random.randrange(1 << 31),
                         help='of the faults and of the clients (default: by chance)')
     parser.add_argument('--nodes', type=int, choices=(3, 5), default=3)
-    parser.add_argument('--leader-kills', type=int, default=0, metavar='N',
-                        help='afterwards kill N leaders and measure how long nobody answers')
+    parser.add_argument('--leader-kills', type=int, metavar='N',
+                        help='afterwards kill N leaders and measure how long nobody answers'
+                        ' (default: half as many as seconds, at least 20, at most 100)')
+    parser.add_argument('--no-disk-full', action='store_true',
+                        help='leave that fault out; it needs root, who may mount a small disk')
     parser.add_argument('--election-timeout-ms', type=int, default=300, metavar='T')
     parser.add_argument('--program', help=f'a built {SERVER}, instead of building it')
     parser.add_argument('--judge', help=f'a built {JUDGE}, instead of building it')
     parser.add_argument('--jobs', type=int, default=jobs_default(), help='compilers at a time')
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.leader_kills is None:
+        arguments.leader_kills = chaos_judgement.leader_kills_default(arguments.seconds)
+    return arguments
+
+
+def last_line(run, arguments, problems):
+    recorder, faults = run.recorder, run.faults
+    disk_full = 'left-out' if arguments.no_disk_full else faults.effective['disk full']
+    fields = [('operations', recorder.operations), ('acknowledged', recorder.acknowledged),
+              ('unknown', recorder.unknown), ('ordered', sum(faults.ordered.values())),
+              ('faults', sum(faults.effective.values())),
+              ('disk_full', disk_full), *failover_fields(run, arguments),
+              ('violations', len(problems))]
+    return 'chaos: ' + ' '.join(f'{name}={value}' for name, value in fields)
 
 
 def main():
     arguments = parse()
+    folder = None
     try:
         program = from_caller(arguments.program) or build_program(SERVER, arguments.jobs)
         judge_program = from_caller(arguments.judge) or build_program(JUDGE, arguments.jobs)
         os.makedirs('build', exist_ok=True)
         folder = tempfile.mkdtemp(prefix='chaos-', dir='build')
+        run = ChaosRun(program, folder, arguments)
     except (DemoError, OSError) as error:
         print(f'tools/chaos: {error}', file=sys.stderr)
+        if folder is not None:
+            shutil.rmtree(folder)
         return 1
     say(f'seed {arguments.seed}')
     started_s = time.monotonic()
-    run = ChaosRun(program, folder, arguments)
     try:
         problems = run_and_judge(run, arguments, judge_program)
     except Interrupted:
         say('interrupted')
         return 130
     finally:
-        if run.disk is not None:
-            run.disk.close()
+        run.close_disk()
     say(f'took {time.monotonic() - started_s:.1f} s')
     for problem in problems[:20]:
         print(f'tools/chaos: {problem}', file=sys.stderr)
@@ -161,10 +179,7 @@ def main():
         print(f'tools/chaos: records, data and logs are kept in {folder}', file=sys.stderr)
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    recorder = run.recorder
-    say(f'chaos: operations={recorder.operations} acknowledged={recorder.acknowledged}'
-        f' unknown={recorder.unknown} faults={sum(run.faults.fired.values())}'
-        f' violations={len(problems)}')
+    say(last_line(run, arguments, problems))
     return 1 if problems else 0
 
 

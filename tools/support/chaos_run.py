@@ -6,11 +6,13 @@ import os
 import time
 
 from support.chaos_clients import Load, Recorder
-from support.cluster_status import agree, leader_of, statuses
+from support.cluster_status import agree, statuses
 from support.faults import Faults, SmallDisk
 from support.http_client import Client
+from support.leader_kills import LeaderKills
 from support.links import Network
 from support.nodes import HOST, DemoError, Node, free_ports
+from support.stall_probe import StallProbe
 from support.steps import say
 from support.tasks import end
 
@@ -18,12 +20,8 @@ PARTITIONS = 4
 KEY_GROUPS = 5
 APPENDERS = 8
 CALM_S = 3  # load before the first fault
-START_S = 30
 AGREE_S = 60
-LEADER_S = 30
 PROGRESS_S = 5.0
-PROBES = 2  # per surviving node
-PROBE_PAUSE_S = 0.005
 LINES_AT_ONCE = 1000
 
 
@@ -46,25 +44,20 @@ def make_cluster(program, folder, count, timeout_ms):
 
 class ChaosRun:
     def __init__(self, program, folder, arguments):
-        self.problems = []
-        self.failovers_s = []
-        self.faults = None
-        self.disk = None
-        self.disk_problem = None
-        self.recorder = Recorder(os.path.join(folder, 'records.jsonl'))
+        self.failovers = []
         self._network, self.nodes = make_cluster(program, folder, arguments.nodes,
                                                  arguments.election_timeout_ms)
+        self._disk = None if arguments.no_disk_full else SmallDisk(self.nodes[-1].data_path)
+        self.faults = Faults(self.nodes, self._network, self._disk, arguments.seed, PARTITIONS,
+                             self._say)
+        self.recorder = Recorder(os.path.join(folder, 'records.jsonl'))
+        self._folder = folder
         self._arguments = arguments
         self._begin_s = time.monotonic()
         self._load = Load(self.nodes, self.recorder, arguments.seed, KEY_GROUPS, APPENDERS,
                           PARTITIONS)
 
     async def run(self):
-        disk = SmallDisk(self.nodes[-1].data_path)
-        self.disk_problem = disk.problem
-        self.disk = disk if disk.problem is None else None
-        self.faults = Faults(self.nodes, self._network, self.disk, self.nodes[-1].number,
-                             self._arguments.seed, PARTITIONS, self._say)
         await self._network.start()
         for node in self.nodes:
             node.start()
@@ -86,6 +79,11 @@ class ChaosRun:
         for node in self.nodes:
             if node.runs():
                 node.resume()
+
+    def close_disk(self):
+        """Once every node has ended."""
+        if self._disk is not None:
+            self._disk.close()
 
     # --- phases --------------------------------------------------------------------------------
 
@@ -114,58 +112,15 @@ class ChaosRun:
             await asyncio.sleep(0.1)
 
     async def _kill_leaders(self):
-        for turn in range(self._arguments.leader_kills):
-            await self._await_calm(f'before leader kill {turn + 1}')
-            partition = 1 + turn % PARTITIONS
-            leader = await leader_of(self.nodes, partition)
-            if leader is None:
-                raise DemoError(f'partition {partition} has lost its leader by itself')
-            node = self.nodes[leader - 1]
-            took_s = await self._kill_leader(node, partition)
-            self.failovers_s.append(took_s)
-            self.faults.fired['leader kill'] += 1
-            self._say(f'leader kill {turn + 1}: node {leader} of partition {partition},'
-                      f' answered again after {took_s:.2f} s')
-            node.start()
-            self.faults.down.discard(node.number)
-
-    async def _kill_leader(self, node, partition):
-        """Seconds from SIGKILL to the first acknowledgement of a write that was sent after it."""
-        killed_ns = None
-        first = asyncio.get_running_loop().create_future()
-        calls = 0
-
-        async def ask(through):
-            nonlocal calls
-            session = self._load.session()
-            try:
-                while not first.done():
-                    calls += 1
-                    record = await session.append(through, partition, f'{session.number}.{calls}')
-                    is_after = killed_ns is not None and record['call_ns'] > killed_ns
-                    if record['outcome'] == 'ok' and is_after and not first.done():
-                        first.set_result(record['return_ns'])
-                    await asyncio.sleep(PROBE_PAUSE_S)
-            finally:
-                session.close()
-        probes = [asyncio.ensure_future(ask(through)) for through in range(len(self.nodes))
-                  if through != node.number - 1 for _ in range(PROBES)]
+        probe = StallProbe(os.path.join(self._folder, 'probe'))
         try:
-            await asyncio.sleep(0.2)
-            self.faults.down.add(node.number)
-            killed_ns = time.monotonic_ns()
-            node.kill()
-            done, _ = await asyncio.wait([first, *probes], timeout=LEADER_S,
-                                         return_when=asyncio.FIRST_COMPLETED)
-            if first in done:
-                return (first.result() - killed_ns) / 1e9
-            for probe in done:
-                probe.result()  # it ends before the first answer only with an error
-            raise DemoError(f'partition {partition} did not answer for {LEADER_S} s after its'
-                            ' leader was killed')
+            kills = LeaderKills(self.nodes, self._load.session, probe, self.faults.down, self._say)
+            self.failovers = kills.done
+            for turn in range(self._arguments.leader_kills):
+                await self._await_calm(f'before leader kill {turn + 1}')
+                await kills.kill(1 + turn % PARTITIONS, self._arguments.election_timeout_ms / 1000)
         finally:
-            first.cancel()
-            await asyncio.wait(probes)
+            probe.close()
 
     async def _await_calm(self, when):
         """Everybody runs and knows the same living leaders, and has applied the same."""

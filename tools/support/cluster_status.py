@@ -1,15 +1,17 @@
 # What running nodes say about themselves, and whether they agree.
+import asyncio
 import json
 
 from support.http_client import Client, NoAnswer, NotSent
 from support.nodes import HOST, DemoError
 
 
-async def statuses(nodes):
+async def statuses(nodes, timeout_s=2):
     """node -> {partition -> its status}; a node that does not answer is left out."""
     found = {}
-    for node in nodes:
-        client = Client(HOST, node.http_port, timeout_s=2)
+
+    async def ask(node):
+        client = Client(HOST, node.http_port, timeout_s)
         try:
             status, body = await client.request('GET', '/status')
             if status == 200:
@@ -19,13 +21,14 @@ async def statuses(nodes):
             pass
         finally:
             client.close()
+    await asyncio.gather(*map(ask, nodes))
     return found
 
 
-async def leader_of(nodes, partition):
+async def leader_of(nodes, partition, timeout_s=2):
     """The number of the node that leads in the newest term; None: nobody says so."""
     leaders = [(partitions[partition]['term'], number)
-               for number, partitions in (await statuses(nodes)).items()
+               for number, partitions in (await statuses(nodes, timeout_s)).items()
                if partitions.get(partition, {}).get('role') == 'leader']
     return max(leaders)[1] if leaders else None
 

@@ -7,10 +7,15 @@ import random
 import subprocess
 
 from support.cluster_status import leader_of
+from support.links import Link
+from support.nodes import DemoError
 from support.tasks import end
 
 PAUSE_S = (0.3, 1.5)  # between two faults of a lane
 LENGTH_S = (0.3, 3.0)
+LOOK_S = 0.3  # for a leader, within the pause
+KINDS_PER_LANE_MAX = 5
+DECK_S_MAX = KINDS_PER_LANE_MAX * (PAUSE_S[1] + LENGTH_S[1])  # when everything meets something
 SMALL_DISK_BYTES = 192 << 20
 _BALLAST = 'ballast'
 
@@ -20,15 +25,17 @@ class SmallDisk:
 
     def __init__(self, folder):
         self.folder = folder
-        self.problem = None
         os.makedirs(folder, exist_ok=True)
-        if os.geteuid() != 0:
-            self.problem = 'only root may mount a small file system'
-            return
         command = ['mount', '-t', 'tmpfs', '-o', f'size={SMALL_DISK_BYTES}', 'chaos', folder]
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if ended.returncode != 0:
-            self.problem = ended.stderr.strip() or 'the mount failed'
+        try:
+            ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
+                                   text=True, check=False)
+            problem = ended.stderr.strip() if ended.returncode else None
+        except OSError as error:
+            problem = str(error)
+        if problem is not None:
+            raise DemoError(f'no small file system to fill: {problem or "the mount failed"};'
+                            ' only root may mount one, --no-disk-full leaves the fault out')
 
     def fill(self):
         """Nothing is left; the bytes that were free."""
@@ -50,32 +57,34 @@ class SmallDisk:
         return os.path.exists(os.path.join(self.folder, _BALLAST))
 
     def close(self):
-        if self.problem is None:
-            subprocess.run(['umount', self.folder], stdin=subprocess.DEVNULL, check=True)
+        subprocess.run(['umount', self.folder], stdin=subprocess.DEVNULL, check=True)
 
 
 class Faults:
-    def __init__(self, nodes, network, disk, disk_node, seed, partitions, tell):
-        self.fired = collections.Counter()
+    def __init__(self, nodes, network, disk, seed, partitions, tell):
+        """`disk` is that of the last node; None: it is never filled."""
+        self.ordered = collections.Counter()
+        self.effective = collections.Counter()  # those that met something alive
         self.down = set()  # numbers of nodes that may be dead, or deaf to SIGTERM
         self._nodes = {node.number: node for node in nodes}
         self._network = network
         self._disk = disk
-        self._disk_node = disk_node
+        self._disk_node = nodes[-1].number
         self._seed = seed
         self._partitions = partitions
         self._tell = tell
-        self.process_kinds = {'kill': self._kill, 'kill all': self._kill_all,
-                              'freeze': self._freeze}
+        self._process_kinds = {'kill': self._kill, 'kill all': self._kill_all,
+                               'freeze': self._freeze}
         if disk is not None:
-            self.process_kinds['disk full'] = self._fill_disk
-        self.network_kinds = {'cut': self._cut, 'isolate': self._isolate, 'deaf': self._deafen,
-                              'delay': self._delay, 'half open': self._half_open}
+            self._process_kinds['disk full'] = self._fill_disk
+        self._network_kinds = {'cut': self._cut, 'isolate': self._isolate, 'deaf': self._deafen,
+                               'delay': self._delay, 'half open': self._half_open}
+        self.kinds = (*self._process_kinds, *self._network_kinds)
 
     async def run(self):
         """Until it is cancelled; what is broken then stays so, see `mend`."""
-        lanes = [asyncio.ensure_future(self._lane(kinds)) for kinds in
-                 (self.process_kinds, self.network_kinds)]
+        lanes = [asyncio.ensure_future(self._lane(self._process_kinds, self._running)),
+                 asyncio.ensure_future(self._lane(self._network_kinds, self._connected))]
         try:
             await asyncio.gather(*lanes)
         finally:
@@ -93,38 +102,62 @@ class Faults:
                 node.start()
         self.down.clear()
 
-    async def _lane(self, kinds):
+    async def _lane(self, kinds, alive):
         chance = random.Random(f'{self._seed}/{",".join(kinds)}')
         while True:
             deck = list(kinds)
             chance.shuffle(deck)
             for kind in deck:
-                await asyncio.sleep(chance.uniform(*PAUSE_S))
-                target = await self._target(chance)
+                target = await self._pause(chance, alive)
                 if kind == 'disk full':
                     target = self._disk_node
                 self._tell(kind if kind == 'kill all' else f'{kind}: node {target}')
+                self.ordered[kind] += 1
+                before = self.effective[kind]
                 await kinds[kind](chance, target, chance.uniform(*LENGTH_S))
-                self.fired[kind] += 1
+                if self.effective[kind] == before:
+                    self._tell(f'{kind}: nothing was there to be hit')
+                    deck.append(kind)  # and so the loop comes to it again
 
-    async def _target(self, chance):
+    async def _pause(self, chance, alive):
+        """The next target, chosen at the end of a pause."""
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + chance.uniform(*PAUSE_S)
+        await asyncio.sleep(due_s - LOOK_S - loop.time())
+        target = await self._target(chance, alive() or list(self._nodes))
+        await asyncio.sleep(due_s - loop.time())
+        return target
+
+    async def _target(self, chance, alive):
         """A leader as often as not: faults of followers are easy."""
         partition = chance.randint(1, self._partitions)
-        any_node = chance.choice(list(self._nodes))
+        any_node = chance.choice(alive)
         if chance.random() < 0.5:
             return any_node
-        return await leader_of(list(self._nodes.values()), partition) or any_node
+        leader = await leader_of(list(self._nodes.values()), partition, LOOK_S)
+        return leader if leader in alive else any_node
+
+    def _running(self):
+        return [number for number, node in self._nodes.items() if node.runs()]
+
+    def _connected(self):
+        return [number for number in self._nodes
+                if any(link.is_alive() for link in self._network.of(number))]
+
+    def _note(self, kind, is_hit):
+        self.effective[kind] += is_hit
 
     # --- processes -----------------------------------------------------------------------------
 
     async def _kill(self, _, target, length_s):
-        await self._kill_some([self._nodes[target]], length_s)
+        await self._kill_some('kill', [self._nodes[target]], length_s)
 
     async def _kill_all(self, _, __, length_s):
-        await self._kill_some(list(self._nodes.values()), length_s / 3)
+        await self._kill_some('kill all', list(self._nodes.values()), length_s / 3)
 
-    async def _kill_some(self, nodes, length_s):
+    async def _kill_some(self, kind, nodes, length_s):
         self.down.update(node.number for node in nodes)
+        self._note(kind, all(node.runs() for node in nodes))
         for node in nodes:
             node.kill()
         await asyncio.sleep(length_s)
@@ -133,14 +166,17 @@ class Faults:
         self.down.difference_update(node.number for node in nodes)
 
     async def _freeze(self, _, target, length_s):
-        self._nodes[target].pause()
+        node = self._nodes[target]
+        self._note('freeze', node.runs())
+        node.pause()
         await asyncio.sleep(length_s)
-        self._nodes[target].resume()
+        node.resume()
 
     async def _fill_disk(self, _, target, length_s):
         """The node may go on without writing, fail its storage or end; then it is started anew."""
         node = self._nodes[target]
         self.down.add(node.number)
+        self._note('disk full', node.runs())
         taken = self._disk.fill()
         await asyncio.sleep(length_s)
         ended = not node.runs()
@@ -154,44 +190,44 @@ class Faults:
 
     # --- the network ---------------------------------------------------------------------------
 
-    def _some_link(self, chance, target):
-        return chance.choice(self._network.of(target))
-
-    async def _broken(self, links, length_s):
+    async def _break(self, kind, links, how, length_s, met=None):
+        """`met` are those where something is lost or late if they are alive; None: all."""
+        self._note(kind, any(link.is_alive() for link in met or links))
+        for link in links:
+            how(link)
         await asyncio.sleep(length_s)
         for link in links:
             link.heal()
 
+    def _alive_of(self, target):
+        """Links from and to the node that carry something; all of them if none does."""
+        links = self._network.of(target)
+        return [link for link in links if link.is_alive()] or links
+
     async def _cut(self, chance, target, length_s):
-        link = self._some_link(chance, target)
-        link.cut()
-        await self._broken([link], length_s)
+        await self._break('cut', [chance.choice(self._alive_of(target))], Link.cut, length_s)
 
     async def _isolate(self, _, target, length_s):
-        links = self._network.of(target)
-        for link in links:
-            link.cut()
-        await self._broken(links, length_s)
+        await self._break('isolate', self._network.of(target), Link.cut, length_s)
 
     async def _deafen(self, chance, target, length_s):
         """The node is heard and does not hear, or the other way round."""
         hears = chance.random() < 0.5
         links = self._network.of(target)
-        for link in links:
-            comes_in = link.target == target
-            link.deafen(forth=comes_in != hears, back=comes_in == hears)
-        await self._broken(links, length_s)
+        held = [link for link in links if (link.target == target) != hears]
+
+        def hold(link):
+            link.deafen(forth=link in held, back=link not in held)
+        # What a dialler has to say goes forth; back come only answers to greetings and pings.
+        await self._break('deaf', links, hold, length_s, met=held)
 
     async def _delay(self, chance, target, length_s):
-        links = self._network.of(target)
-        for link in links:
+        def slow(link):
             link.delay_s = chance.uniform(0.01, 0.2)
-        await self._broken(links, length_s)
+        await self._break('delay', self._network.of(target), slow, length_s)
 
     async def _half_open(self, chance, target, length_s):
-        links = [link for link in self._network.of(target) if link.connections]
+        links = self._alive_of(target)
         if chance.random() < 0.5:
-            links = links[:1]
-        for link in links:
-            link.half_open()
-        await self._broken(links, length_s)
+            links = [chance.choice(links)]
+        await self._break('half open', links, Link.half_open, length_s)

@@ -7,6 +7,7 @@ from support.nodes import HOST
 
 _PIECE_BYTES = 64 << 10
 _PIECES_MAX = 64  # held per direction; more stays in the sockets, as in a real network
+SILENCE_S = 1.0  # a connection that says nothing for so long is idle or dead
 
 
 class _Direction:
@@ -34,6 +35,7 @@ class _Direction:
     async def _take(self):
         try:
             while data := await self._reader.read(_PIECE_BYTES):
+                self._link.note_piece(self._gate)
                 due_s = asyncio.get_running_loop().time() + self._link.delay_s
                 await self._pieces.put((due_s, data))
         except OSError:
@@ -53,6 +55,7 @@ class Link:
         self._forth, self._back = asyncio.Event(), asyncio.Event()
         self._forth.set()
         self._back.set()
+        self._spoken_s = -SILENCE_S  # when bytes last went forth
         self._open = {}  # the dialler's side -> the target's side
         self._half_open = set()
         self._serving = set()
@@ -68,9 +71,14 @@ class Link:
         if self._serving:
             await asyncio.wait(self._serving)
 
-    @property
-    def connections(self):
-        return len(self._open)
+    def note_piece(self, gate):
+        if gate is self._forth:
+            self._spoken_s = asyncio.get_running_loop().time()
+
+    def is_alive(self):
+        """There is a connection, and its dialler speaks: a fault of this link meets somebody."""
+        silent_s = asyncio.get_running_loop().time() - self._spoken_s
+        return bool(self._open) and silent_s < SILENCE_S
 
     def cut(self):
         """Connections break, new ones are refused."""
