@@ -21,6 +21,7 @@ KEY_GROUPS = 5
 APPENDERS = 8
 CALM_S = 3  # load before the first fault
 AGREE_S = 60
+TRIES_PER_KILL = 5  # an election may come between
 PROGRESS_S = 5.0
 LINES_AT_ONCE = 1000
 
@@ -116,9 +117,12 @@ class ChaosRun:
         try:
             kills = LeaderKills(self.nodes, self._load.session, probe, self.faults.down, self._say)
             self.failovers = kills.done
-            for turn in range(self._arguments.leader_kills):
-                await self._await_calm(f'before leader kill {turn + 1}')
-                await kills.kill(1 + turn % PARTITIONS, self._arguments.election_timeout_ms / 1000)
+            for _ in range(TRIES_PER_KILL * self._arguments.leader_kills):
+                if len(kills.done) == self._arguments.leader_kills:
+                    break
+                await self._await_calm(f'before leader kill {len(kills.done) + 1}')
+                await kills.kill(1 + len(kills.done) % PARTITIONS,
+                                 self._arguments.election_timeout_ms / 1000)
         finally:
             probe.close()
 

@@ -18,6 +18,8 @@ KINDS_PER_LANE_MAX = 5
 DECK_S_MAX = KINDS_PER_LANE_MAX * (PAUSE_S[1] + LENGTH_S[1])  # when everything meets something
 SMALL_DISK_BYTES = 192 << 20
 _BALLAST = 'ballast'
+_NO_DISK = ('no small file system to fill; only root may mount one, and --no-disk-full leaves the'
+            ' fault out')
 
 
 class SmallDisk:
@@ -30,12 +32,11 @@ class SmallDisk:
         try:
             ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
                                    text=True, check=False)
-            problem = ended.stderr.strip() if ended.returncode else None
         except OSError as error:
-            problem = str(error)
-        if problem is not None:
-            raise DemoError(f'no small file system to fill: {problem or "the mount failed"};'
-                            ' only root may mount one, --no-disk-full leaves the fault out')
+            raise DemoError(f'{_NO_DISK}: {error}') from None
+        if ended.returncode != 0:
+            said = ended.stderr.strip().splitlines() or [f'mount ended with {ended.returncode}']
+            raise DemoError(f'{_NO_DISK}: {said[0]}')
 
     def fill(self):
         """Nothing is left; the bytes that were free."""

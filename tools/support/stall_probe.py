@@ -38,9 +38,9 @@ class StallProbe:
     def samples(self):
         """All that is kept, oldest first. The last one is still under way, and ends now."""
         with self._lock:
+            if not self._thread.is_alive():  # it would look like a stall without an end
+                raise DemoError(f'the disk is not watched any more: {self._error}')
             now_ns = time.monotonic_ns()
-            if self._error is not None:
-                raise DemoError(f'the disk cannot be watched: {self._error}')
             woke_ns = self._woke_ns or max(now_ns, self._due_ns)
             return [*self._samples, Sample(self._due_ns, woke_ns, max(now_ns, woke_ns))]
 
@@ -56,9 +56,8 @@ class StallProbe:
                     # Not before now: what the sync took is no lateness of the next one.
                     self._due_ns = max(self._due_ns + PERIOD_NS, now_ns)
                     self._woke_ns = None
-        except OSError as error:
-            with self._lock:
-                self._error = error
+        except Exception as error:
+            self._error = error
 
     def _pause_s(self):
         return max(0, self._due_ns - time.monotonic_ns()) / 1e9
