@@ -121,22 +121,17 @@ class Faults:
                     deck.append(kind)  # and so the loop comes to it again
 
     async def _pause(self, chance, alive):
-        """The next target, chosen at the end of a pause."""
+        """The next target: a leader as often as not, for faults of followers are easy."""
         loop = asyncio.get_running_loop()
         due_s = loop.time() + chance.uniform(*PAUSE_S)
         await asyncio.sleep(due_s - LOOK_S - loop.time())
-        target = await self._target(chance, alive() or list(self._nodes))
-        await asyncio.sleep(due_s - loop.time())
-        return target
-
-    async def _target(self, chance, alive):
-        """A leader as often as not: faults of followers are easy."""
-        partition = chance.randint(1, self._partitions)
-        any_node = chance.choice(alive)
+        leader = None
         if chance.random() < 0.5:
-            return any_node
-        leader = await leader_of(list(self._nodes.values()), partition, LOOK_S)
-        return leader if leader in alive else any_node
+            partition = chance.randint(1, self._partitions)
+            leader = await leader_of(list(self._nodes.values()), partition, LOOK_S)
+        await asyncio.sleep(due_s - loop.time())
+        among = alive() or list(self._nodes)
+        return leader if leader in among else chance.choice(among)
 
     def _running(self):
         return [number for number, node in self._nodes.items() if node.runs()]
