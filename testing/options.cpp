@@ -1,6 +1,7 @@
 // Checks of what is asked for, and the command line.
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -27,14 +28,43 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
+std::string JoinedByCommas(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+// A plan as arguments: its lines, with commas between their columns.
+std::vector<std::string> FaultsOf(const std::string& plan) {
+  std::vector<std::string> faults;
+  std::istringstream lines(plan);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('#')) continue;
+    std::istringstream columns(line);
+    faults.push_back(JoinedByCommas({std::istream_iterator<std::string>(columns), {}}));
+  }
+  return faults;
+}
+
+std::string PlanOf(std::vector<std::string> faults) {
+  std::string plan;
+  for (std::string& fault : faults) {
+    std::replace(fault.begin(), fault.end(), ',', ' ');
+    plan += fault + "\n";
+  }
+  return plan;
+}
+
 // What a command line says; what it leaves out stays as it is.
 struct Line {
   std::string seeds;
   std::optional<std::uint64_t> virtual_seconds;
   std::optional<std::uint32_t> nodes, partitions, clients;
   bool has_no_faults = false, does_not_shrink = false;
-  std::vector<std::string> only_faults;
+  bool has_tight_limits = false;
+  std::vector<std::string> only_faults, faults;
   std::string plan;
+  std::optional<std::uint64_t> required;
 };
 
 void Declare(CLI::App& app, Line& line) {
@@ -46,7 +76,13 @@ void Declare(CLI::App& app, Line& line) {
   app.add_flag("--no-faults", line.has_no_faults, "Nothing fails");
   app.add_option("--only-faults", line.only_faults, "These kinds, separated by commas")
       ->delimiter(',');
-  app.add_option("--plan", line.plan, "A file with faults as a failure prints them");
+  app.add_flag("--tight-limits", line.has_tight_limits, "A third of the seeds has small limits");
+  auto* plan = app.add_option("--plan", line.plan, "A file with faults as a failure prints them");
+  app.add_option("--fault", line.faults,
+                 "One line of such a file, with commas between its columns; may be repeated")
+      ->excludes(plan);
+  app.add_option("--require-faults", line.required,
+                 "Fail when a kind took effect less often, in all seeds together");
   app.add_flag("--no-shrink", line.does_not_shrink, "Show all faults of a failing seed");
 }
 
@@ -95,6 +131,7 @@ Options& Options::Clients(std::uint32_t count) {
 
 Options& Options::NoFaults() {
   has_faults_ = false;
+  plan_.reset();
   return *this;
 }
 
@@ -114,7 +151,7 @@ Options& Options::TightLimits(bool allowed) {
   return *this;
 }
 
-Options& Options::Plan(std::string text) {
+Options& Options::Plan(std::string_view text) {
   std::vector<sim::Fault> plan;
   std::string problem;
   if (!sim::ParsePlan(text, plan, problem)) Refuse("the plan of faults: " + problem);
@@ -124,7 +161,14 @@ Options& Options::Plan(std::string text) {
   if (std::any_of(plan.begin(), plan.end(), is_of_handlers)) {
     Refuse("the plan of faults: an application's handlers fail by themselves, or not");
   }
-  plan_ = std::move(text);
+  if (plan.empty()) return NoFaults();
+  has_faults_ = true;
+  plan_ = sim::PrintPlan(plan);
+  return *this;
+}
+
+Options& Options::RequireFaults(std::uint64_t count) {
+  faults_required_ = count;
   return *this;
 }
 
@@ -154,9 +198,34 @@ Options& Options::Parse(const std::vector<std::string>& arguments) {
   if (line.clients) Clients(*line.clients);
   if (line.has_no_faults) NoFaults();
   if (!line.only_faults.empty()) OnlyFaults(line.only_faults);
+  if (line.has_tight_limits) TightLimits();
   if (!line.plan.empty()) Plan(ReadFile(line.plan));
+  if (!line.faults.empty()) Plan(PlanOf(std::move(line.faults)));
+  if (line.required) RequireFaults(*line.required);
   if (line.does_not_shrink) Shrink(false);
   return *this;
+}
+
+std::vector<std::string> Options::Arguments() const {
+  std::vector<std::string> arguments;
+  const auto add = [&](const char* name, std::string value) {
+    arguments.emplace_back(name);
+    arguments.push_back(std::move(value));
+  };
+  add("--seeds", std::to_string(first_seed_) + ".." + std::to_string(last_seed_));
+  add("--virtual-seconds", std::to_string(virtual_seconds_));
+  add("--nodes", std::to_string(nodes_));
+  add("--partitions", std::to_string(partitions_));
+  add("--clients", std::to_string(clients_));
+  if (!has_faults_) arguments.emplace_back("--no-faults");
+  if (!only_.empty()) add("--only-faults", JoinedByCommas(only_));
+  if (has_tight_limits_) arguments.emplace_back("--tight-limits");
+  if (plan_) {
+    for (std::string& fault : FaultsOf(*plan_)) add("--fault", std::move(fault));
+  }
+  if (faults_required_ != 0) add("--require-faults", std::to_string(faults_required_));
+  if (!shrinks_) arguments.emplace_back("--no-shrink");
+  return arguments;
 }
 
 std::string Options::Usage() {

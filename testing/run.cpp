@@ -2,9 +2,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <set>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
+#include <kommander/assert.hpp>
 #include <kommander/testing/run.hpp>
 
 #include "host.hpp"
@@ -17,6 +20,14 @@ namespace kommander::testing {
 namespace {
 
 constexpr std::size_t kShrinkRunsMax = 200;
+
+std::vector<sim::Fault> PlanOf(const std::string& text) {
+  std::vector<sim::Fault> plan;
+  std::string problem;
+  const bool is_plan = sim::ParsePlan(text, plan, problem);
+  KOMMANDER_ASSERT(is_plan, "options hold plans that were read");
+  return plan;
+}
 
 sim::SimulationOptions OptionsOf(const Options& options, std::uint64_t seed) {
   sim::SimulationOptions simulated;
@@ -31,12 +42,7 @@ sim::SimulationOptions OptionsOf(const Options& options, std::uint64_t seed) {
     simulated.kinds.set(static_cast<std::size_t>(*sim::FaultKindOf(name)));
   }
   simulated.kinds.reset(static_cast<std::size_t>(sim::FaultKind::kFailingApply));
-  if (options.plan()) {
-    std::string problem;
-    if (!sim::ParsePlan(*options.plan(), simulated.plan.emplace(), problem)) {
-      throw std::invalid_argument("the plan of faults: " + problem);
-    }
-  }
+  if (options.plan()) simulated.plan = PlanOf(*options.plan());
   return simulated;
 }
 
@@ -44,7 +50,7 @@ struct Outcome {
   std::string invariant;  // empty: good
   std::string what;
   std::vector<sim::Fault> plan;
-  std::uint64_t faults = 0;
+  FaultCounts faults;
   std::uint64_t calls = 0;
 };
 
@@ -74,21 +80,22 @@ Outcome RunOnce(sim::SimulationOptions simulated, std::uint32_t clients,
     outcome.what = result.stuck;
   }
   outcome.plan = simulation.plan();
-  for (const std::uint64_t count : result.faults) outcome.faults += count;
+  for (const std::string_view name : FaultNames()) {
+    const auto kind = static_cast<std::size_t>(*sim::FaultKindOf(name));
+    outcome.faults.emplace(name, result.faults[kind]);
+  }
   outcome.calls = host.calls();
   return outcome;
 }
 
-std::string ReplayOf(const Options& options, std::uint64_t seed) {
-  const std::string number = std::to_string(seed);
-  std::string text = "--seeds " + number + ".." + number + " --virtual-seconds " +
-                     std::to_string(options.virtual_seconds()) + " --nodes " +
-                     std::to_string(options.nodes()) + " --partitions " +
-                     std::to_string(options.partitions()) + " --clients " +
-                     std::to_string(options.clients());
-  if (!options.has_faults()) text += " --no-faults";
-  if (options.plan()) text += " --plan FILE";
-  return text;
+// One seed is not asked for the faults of all of them, whatever the program asks for by itself.
+std::string ReplayOf(Options options, std::uint64_t seed) {
+  const bool requires_faults = options.faults_required() != 0;
+  std::string text;
+  for (const std::string& argument : options.Seeds(seed, seed).RequireFaults(0).Arguments()) {
+    text += (text.empty() ? "" : " ") + argument;
+  }
+  return requires_faults ? text + " --require-faults 0" : text;
 }
 
 Failure FailureOf(const Options& options, std::uint64_t seed, const Outcome& outcome,
@@ -106,12 +113,42 @@ Failure FailureOf(const Options& options, std::uint64_t seed, const Outcome& out
       .Replay(ReplayOf(options, seed));
 }
 
+// The kinds that may take effect in some of the seeds.
+std::set<std::string> PossibleKinds(const Options& options) {
+  std::set<std::string> kinds;
+  if (!options.has_faults()) return kinds;
+  if (options.plan()) {
+    for (const sim::Fault& fault : PlanOf(*options.plan())) kinds.emplace(ToString(fault.kind));
+  } else if (!options.only_faults().empty()) {
+    kinds.insert(options.only_faults().begin(), options.only_faults().end());
+  } else {
+    for (const std::string_view name : FaultNames()) kinds.emplace(name);
+  }
+  std::erase_if(kinds, [&](const std::string& name) {
+    return options.nodes() != 0 && sim::NodesNeeded(*sim::FaultKindOf(name)) > options.nodes();
+  });
+  return kinds;
+}
+
+void CheckFaults(const Options& options, const std::set<std::string>& kinds, Result& result) {
+  for (const std::string& kind : kinds) {
+    if (result.faults(kind) >= options.faults_required()) continue;
+    result.Lack(kind + " took effect " + std::to_string(result.faults(kind)) + " times, and " +
+                std::to_string(options.faults_required()) + " are required");
+  }
+}
+
 }  // namespace
 
 std::string Result::Text() const {
   std::string text = std::to_string(seeds_) + (seeds_ == 1 ? " seed, " : " seeds, ") +
-                     std::to_string(calls_) + " calls, " + std::to_string(faults_) + " faults: ";
-  if (!failure_) return text + "good\n";
+                     std::to_string(calls_) + " calls, " + std::to_string(faults()) + " faults: ";
+  if (IsGood()) return text + "good\n";
+  if (!failure_) {
+    text += "too few faults\n";
+    for (const std::string& lack : lacks_) text += "  " + lack + "\n";
+    return text;
+  }
   text += "seed " + std::to_string(failure_->seed()) + " FAILED\n  " + failure_->invariant() +
           ": " + failure_->what() + "\n  its faults, one per line:\n" + failure_->plan() +
           "  replay: " + failure_->replay() + "\n";
@@ -121,13 +158,20 @@ std::string Result::Text() const {
 namespace detail {
 
 Result RunSeeds(const Options& options, const MakeScenario& make) {
+  const std::set<std::string> kinds = PossibleKinds(options);
+  if (options.faults_required() != 0 && kinds.empty()) {
+    throw std::invalid_argument("faults are required where none is possible");
+  }
   Result result;
   for (std::uint64_t seed = options.first_seed();; ++seed) {
     const Outcome outcome = RunOnce(OptionsOf(options, seed), options.clients(), make);
     result.AddSeed(outcome.faults, outcome.calls);
     if (!outcome.invariant.empty()) result.Fail(FailureOf(options, seed, outcome, make));
-    if (!result.IsGood() || seed == options.last_seed()) return result;
+    if (!result.IsGood()) return result;
+    if (seed == options.last_seed()) break;
   }
+  CheckFaults(options, kinds, result);
+  return result;
 }
 
 int RunProgram(int argc, const char* const* argv, Options options, const MakeScenario& make) {

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <iterator>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -126,6 +129,119 @@ TEST_CASE("a failure that needs no fault has a plan without any, and is replayed
   CHECK(result.failure()->plan() == "# at s, for s, kind, node, other, partition, draw\n");
   CHECK(result.failure()->replay() ==
         "--seeds 3..3 --virtual-seconds 30 --nodes 3 --partitions 1 --clients 2");
+  // Such a plan is one without faults.
+  const testing::Options none = testing::Options().Plan(result.failure()->plan());
+  CHECK(none == testing::Options().NoFaults());
+}
+
+// Whoever asks a node that stands still gives up.
+class Hurried : public JournalScenario {
+ public:
+  asio::awaitable<void> RunClient(testing::Client<Journal> client) override {
+    client.SetTimeout(2s);
+    while (client.IsLoadWanted()) {
+      const NodeId node = client.PickNode(1);
+      const testing::Reply<void> reply =
+          co_await client.Call(node, &Journal::Append, std::string("line"));
+      if (!reply && IsOutcomeUnknown(reply.error())) Violate("answered", "no answer in time");
+      co_await client.Sleep(client.random().Between(1ms, 20ms));
+    }
+  }
+};
+
+std::vector<std::string> Split(const std::string& line) {
+  std::istringstream words(line);
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+testing::Options Pauses() { return testing::Options().Nodes(3).OnlyFaults({"pause"}); }
+
+TEST_CASE("a failure that needs a pause is replayed by its line") {
+  CHECK(testing::Run<Hurried>(Pauses().Seeds(1, 8).NoFaults()).IsGood());
+  const testing::Result found = testing::Run<Hurried>(Pauses().Seeds(1, 8));
+  REQUIRE_FALSE(found.IsGood());
+  INFO(found.Text());
+  const testing::Failure& failure = *found.failure();
+  CHECK(failure.plan().find(" pause ") != std::string::npos);
+  CHECK(failure.replay().ends_with(" --only-faults pause"));
+
+  const testing::Options again = testing::Options().Parse(Split(failure.replay()));
+  CHECK(again == Pauses().Seeds(failure.seed(), failure.seed()));
+  const testing::Result replayed = testing::Run<Hurried>(again);
+  REQUIRE_FALSE(replayed.IsGood());
+  CHECK(replayed.failure()->invariant() == failure.invariant());
+  CHECK(replayed.failure()->what() == failure.what());
+  CHECK(replayed.failure()->plan() == failure.plan());
+
+  // The few faults fail too, and so does the line that is printed for them.
+  const testing::Result few = testing::Run<Hurried>(testing::Options(again).Plan(failure.plan()));
+  REQUIRE_FALSE(few.IsGood());
+  CHECK(few.failure()->plan() == failure.plan());
+  const auto line = Split(few.failure()->replay());
+  CHECK_FALSE(testing::Run<Hurried>(testing::Options().Parse(line)).IsGood());
+}
+
+// Fails at once, with whatever options.
+class Refused : public JournalScenario {
+ public:
+  void Check() override { Violate("refused", "always"); }
+};
+
+TEST_CASE("every combination of options is replayed by its line") {
+  const auto make = [](std::uint32_t bits) {
+    const auto wants = [bits](std::uint32_t bit) { return ((bits >> bit) & 1) != 0; };
+    testing::Options options;
+    options.Shrink(wants(0)).TightLimits(wants(1));
+    if (wants(2)) options.VirtualSeconds(7).Nodes(5);
+    if (wants(3)) options.Partitions(0).Clients(1);
+    if (wants(4)) options.OnlyFaults({"power-loss", "pause"});
+    if (wants(5))
+      options.Plan(
+          "# two\n 1.500000000 2.000000000 pause 1 1 0 0a\n\n1.500000000 2.000000000 isolate 1 1 0 "
+          "ff\n");
+    if (wants(6)) options.NoFaults();
+    if (wants(7)) options.RequireFaults(3);
+    return options;
+  };
+  for (std::uint32_t bits = 0; bits < 256; ++bits) {
+    const testing::Options options = make(bits).Seeds(5, 6);
+    INFO(bits);
+    CHECK(testing::Options().Parse(options.Arguments()) == options);
+    // A program's own options are what its line is read over.
+    CHECK(testing::Options(options).Parse(options.Arguments()) == options);
+    if (!options.has_faults() && options.faults_required() != 0) continue;  // cannot be run
+    const testing::Result result = testing::Run<Refused>(options);
+    REQUIRE_FALSE(result.IsGood());
+    const testing::Options one = testing::Options(options).Seeds(5, 5).RequireFaults(0);
+    CHECK(testing::Options().Parse(Split(result.failure()->replay())) == one);
+    CHECK(testing::Options(options).Parse(Split(result.failure()->replay())) == one);
+  }
+}
+
+TEST_CASE("too few faults are not good") {
+  const testing::Options options =
+      testing::Options().Seeds(1, 2).VirtualSeconds(10).Nodes(1).OnlyFaults({"pause", "split"});
+  const testing::Result enough =
+      testing::Run<JournalScenario>(testing::Options(options).RequireFaults(1));
+  INFO(enough.Text());
+  CHECK(enough.IsGood());
+  CHECK(enough.faults("pause") > 1);
+  CHECK(enough.faults("pause") == enough.faults());
+  CHECK(enough.faults_by_kind().size() == testing::FaultNames().size());
+  CHECK(enough.faults("split") == 0);  // one node has no halves, and nobody asks it for them
+  CHECK(enough.faults("moonlight") == 0);
+
+  const testing::Result few =
+      testing::Run<JournalScenario>(testing::Options(options).RequireFaults(1000));
+  CHECK_FALSE(few.IsGood());
+  CHECK_FALSE(few.failure());
+  REQUIRE(few.lacks().size() == 1);
+  CHECK(few.lacks().front() ==
+        "pause took effect " + std::to_string(few.faults()) + " times, and 1000 are required");
+  CHECK(few.Text().find("too few faults\n  pause took") != std::string::npos);
+  CHECK_THROWS_WITH(
+      testing::Run<JournalScenario>(testing::Options(options).NoFaults().RequireFaults(1)),
+      "faults are required where none is possible");
 }
 
 TEST_CASE("options refuse what cannot be run") {
@@ -140,6 +256,7 @@ TEST_CASE("options refuse what cannot be run") {
   CHECK_THROWS_AS(options.Parse({"--only-faults", "moonlight"}), std::invalid_argument);
   CHECK_THROWS_WITH(options.Plan("1.000000000 1.000000000 failing-apply 1 1 0 00\n"),
                     "the plan of faults: an application's handlers fail by themselves, or not");
+  CHECK_THROWS_AS(options.Parse({"--fault", "1,2,3"}), std::invalid_argument);
   CHECK_THROWS_AS(options.Parse({"--sedes", "1"}), std::invalid_argument);
   options.Parse({"--seeds", "4..9", "--nodes", "5", "--no-faults", "--virtual-seconds", "7"});
   CHECK(options.first_seed() == 4);

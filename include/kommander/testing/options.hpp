@@ -32,15 +32,22 @@ class Options {
   Options& OnlyFaults(const std::vector<std::string>& names);
   // A third of the seeds has small limits: entries to 2 KiB, queues of 16 proposals. Default: none.
   Options& TightLimits(bool allowed = true);
-  // A plan of faults as a failure prints it, instead of the seeds' own; throws
-  // std::invalid_argument when it is none.
-  Options& Plan(std::string text);
+  // A plan of faults as a failure prints it, instead of the seeds' own; one without any is
+  // NoFaults. Throws std::invalid_argument when it is none.
+  Options& Plan(std::string_view text);
+  // Seeds in which nothing failed are not good unless every kind of fault took effect this often,
+  // in all of them together: of the kinds that may happen (OnlyFaults, or those of the plan), each
+  // that is possible in a cluster of Nodes. Default: 0.
+  Options& RequireFaults(std::uint64_t count);
   // Whether the plan of a failing seed is cut down to what the failure needs. Default: yes.
   Options& Shrink(bool wanted);
   // The same from a command line, without the program's name; Usage() says what it may hold. Throws
   // std::invalid_argument with a line for a person.
   Options& Parse(const std::vector<std::string>& arguments);
   [[nodiscard]] static std::string Usage();
+  // A command line that makes equal options, of the default ones and of those that these began as.
+  [[nodiscard]] std::vector<std::string> Arguments() const;
+  friend bool operator==(const Options&, const Options&) = default;
 
   [[nodiscard]] std::uint64_t first_seed() const noexcept { return first_seed_; }
   [[nodiscard]] std::uint64_t last_seed() const noexcept { return last_seed_; }
@@ -52,6 +59,7 @@ class Options {
   [[nodiscard]] const std::vector<std::string>& only_faults() const noexcept { return only_; }
   [[nodiscard]] bool has_tight_limits() const noexcept { return has_tight_limits_; }
   [[nodiscard]] const std::optional<std::string>& plan() const noexcept { return plan_; }
+  [[nodiscard]] std::uint64_t faults_required() const noexcept { return faults_required_; }
   [[nodiscard]] bool shrinks() const noexcept { return shrinks_; }
 
  private:
@@ -65,6 +73,7 @@ class Options {
   std::vector<std::string> only_;
   bool has_tight_limits_ = false;
   std::optional<std::string> plan_;
+  std::uint64_t faults_required_ = 0;
   bool shrinks_ = true;
 };
 

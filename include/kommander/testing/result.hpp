@@ -2,9 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <numeric>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace kommander::testing {
 
@@ -29,7 +34,8 @@ class Failure {
   // The faults that are enough, one per line, for Options::Plan; all of them if it was not cut
   // down.
   [[nodiscard]] const std::string& plan() const noexcept { return plan_; }
-  // Arguments for Options::Parse, or a program of testing::Main, that repeat the seed.
+  // Arguments for Options::Parse, or the program of testing::Main that failed, with which the seed
+  // fails again, step by step; separated by blanks, none of which is in an argument.
   [[nodiscard]] const std::string& replay() const noexcept { return replay_; }
 
  private:
@@ -40,31 +46,49 @@ class Failure {
   std::string replay_;
 };
 
+// How often faults took effect, by the names of Options::OnlyFaults.
+using FaultCounts = std::map<std::string, std::uint64_t, std::less<>>;
+
 class Result {
  public:
   Result() = default;
 
-  [[nodiscard]] bool IsGood() const noexcept { return !failure_; }
+  // No seed failed, and there were as many faults as Options::RequireFaults wants.
+  [[nodiscard]] bool IsGood() const noexcept { return !failure_ && lacks_.empty(); }
   [[nodiscard]] const std::optional<Failure>& failure() const noexcept { return failure_; }
+  // A line for every kind of fault that was missed by Options::RequireFaults; none after a failure.
+  [[nodiscard]] const std::vector<std::string>& lacks() const noexcept { return lacks_; }
   // Seeds that were run, the failing one included.
   [[nodiscard]] std::uint64_t seeds() const noexcept { return seeds_; }
   // Faults that took effect, and calls of clients: few of either prove little.
-  [[nodiscard]] std::uint64_t faults() const noexcept { return faults_; }
+  [[nodiscard]] std::uint64_t faults() const noexcept {
+    return std::accumulate(faults_.begin(), faults_.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const auto& kind) { return sum + kind.second; });
+  }
+  // By kind: every one of FaultNames() once a seed was run, also those that never took effect.
+  [[nodiscard]] const FaultCounts& faults_by_kind() const noexcept { return faults_; }
+  // 0 for a kind that there is not.
+  [[nodiscard]] std::uint64_t faults(std::string_view kind) const noexcept {
+    const auto found = faults_.find(kind);
+    return found == faults_.end() ? 0 : found->second;
+  }
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
   // All of it for a person.
   [[nodiscard]] std::string Text() const;
 
-  void AddSeed(std::uint64_t faults, std::uint64_t calls) noexcept {
+  void AddSeed(const FaultCounts& faults, std::uint64_t calls) {
     ++seeds_;
-    faults_ += faults;
+    for (const auto& [kind, count] : faults) faults_[kind] += count;
     calls_ += calls;
   }
+  void Lack(std::string what) { lacks_.push_back(std::move(what)); }
   void Fail(Failure failure) { failure_ = std::move(failure); }
 
  private:
   std::optional<Failure> failure_;
   std::uint64_t seeds_ = 0;
-  std::uint64_t faults_ = 0;
+  FaultCounts faults_;
+  std::vector<std::string> lacks_;
   std::uint64_t calls_ = 0;
 };
 

@@ -25,15 +25,16 @@ int RunProgram(int argc, const char* const* argv, Options options, const MakeSce
 }  // namespace detail
 
 // Runs the seeds one by one, until one fails; its plan of faults is then cut down. Throws
-// std::invalid_argument for a plan that speaks of more nodes than there are.
+// std::invalid_argument for a plan that speaks of more nodes than there are, and when faults are
+// required but none is possible.
 template <class ScenarioType>
 Result Run(const Options& options = {}) {
   return detail::RunSeeds(options, [] { return std::make_unique<ScenarioType>(); });
 }
 
 // The same with the program's arguments over `options` (Options::Parse; --help shows them), and the
-// result on standard output. Returns the exit code: 0: all seeds are good; 1: one failed; 2: bad
-// usage.
+// result on standard output. Returns the exit code: 0: all seeds are good; 1: one failed,
+// or too few faults took effect; 2: bad usage.
 template <class ScenarioType>
 int Main(int argc, const char* const* argv, Options options = {}) {
   return detail::RunProgram(argc, argv, std::move(options),
