@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-# Users' tests find what users get wrong: the fourth example with its defect fails within a few
-# seeds, says why, and both the line that it prints and the plan of faults make it fail again; the
-# example without the defect survives the same.
+# Users' tests find what users get wrong: the fourth example with its defect is good as long as
+# nothing fails, fails within a few seeds of faults, says why, and names the few faults that it
+# takes. Both the line that it prints and these faults make it fail again; the example without the
+# defect survives the same.
 #   planted_bug_test.py PLANTED_BUG TESTED_COUNTER
 import pathlib
 import re
@@ -9,11 +10,14 @@ import subprocess
 import sys
 import tempfile
 
-SEEDS_MAX = 10
-INVARIANT = 'no answer forgets an earlier one: '
+SEEDS = '1..10'  # that are enough to find it
+SEEDS_WITHOUT_FAULTS = '1..50'
+FAULTS_MAX = 3  # that are needed
+INVARIANT = 'everything counts once: '
 
 
 def run(program, *arguments):
+    print(program, *arguments, flush=True)
     done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=250)
     print(done.stdout, done.stderr, sep='')
     return done
@@ -27,10 +31,12 @@ def violation(output):
 
 def main():
     planted_bug, tested_counter = sys.argv[1:]
-    found = run(planted_bug, '--seeds', f'1..{SEEDS_MAX}')
+    assert run(planted_bug, '--seeds', SEEDS_WITHOUT_FAULTS, '--no-faults').returncode == 0
+    found = run(planted_bug, '--seeds', SEEDS)
     assert found.returncode == 1, 'the defect was not found'
     replay = re.search(r'^  replay: (.*)$', found.stdout, re.MULTILINE).group(1).split()
     plan = re.search(r'^# at s.*\n((?:\d.*\n)*)', found.stdout, re.MULTILINE).group(1)
+    assert 1 <= plan.count('\n') <= FAULTS_MAX, 'the faults that it takes are not few'
 
     again = run(planted_bug, *replay)
     assert again.returncode == 1 and violation(again.stdout) == violation(found.stdout)
@@ -40,7 +46,10 @@ def main():
         few = run(planted_bug, *replay, '--plan', str(file))
         assert few.returncode == 1, 'the faults that are said to be enough are not'
         violation(few.stdout)
-    assert run(tested_counter, *replay).returncode == 0
+        assert run(tested_counter, *replay, '--plan', str(file)).returncode == 0
+    # One of them at least is needed.
+    assert run(planted_bug, *replay, '--no-faults').returncode == 0
+    assert run(tested_counter, '--seeds', SEEDS).returncode == 0
     assert run(planted_bug, '--seeds', 'x').returncode == 2
 
 
