@@ -1,8 +1,10 @@
 // Everything of kommander-testing: the deterministic world in which users run their own
-// applications under seeds. Begin with testing/scenario.hpp.
+// applications under seeds. Begin with testing/scenario.hpp. Beside it, for tests on real threads,
+// a log with a broken disk: testing/faulty_wal.hpp.
 #pragma once
 
 #include <kommander/testing/client.hpp>
+#include <kommander/testing/faulty_wal.hpp>
 #include <kommander/testing/node.hpp>
 #include <kommander/testing/options.hpp>
 #include <kommander/testing/random.hpp>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # An outside program builds from what `meson install` leaves behind, with a compiler and pkg-config
-# alone, and works: the second example on the library, the fourth on kommander-testing, and a
-# configuration that is read.
+# alone, and works: the second example on the library, the fourth on kommander-testing, a
+# configuration that is read, and a log that fails when it is told to.
 #   consumer_test.py BUILD SOURCE
 import os
 import pathlib
@@ -23,6 +23,22 @@ int main() {
 }
 '''
 
+FAULTY_WAL = '''
+#include <kommander/testing/faulty_wal.hpp>
+using namespace kommander;
+int main() {
+  testing::FaultyWal wal;
+  std::optional<StoreIdentity> identity;
+  std::string detail;
+  if (wal.Open(identity, detail)) return 1;
+  wal.FailWrite(2);
+  const bool is_good = !wal.PutMetadata("key", Payload("first")) &&
+                       wal.PutMetadata("key", Payload("second")) == RaftErrc::StorageFailed;
+  std::optional<Payload> value;
+  return is_good && !wal.GetMetadata("key", value) && value->text() == "first" ? 0 : 1;
+}
+'''
+
 
 def run(*command, **more):
     print(*command, flush=True)
@@ -39,6 +55,11 @@ def pkg_config(root, package):
     return shlex.split(done.stdout)
 
 
+def build_and_run(root, name, source, package, *arguments):
+    run('g++', '-std=c++20', str(source), '-o', str(root / name), *pkg_config(root, package))
+    run(str(root / name), *arguments)
+
+
 def main():
     build, source = map(pathlib.Path, sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
@@ -48,16 +69,15 @@ def main():
         for example, package, arguments in (
                 ('02_counter', 'kommander', ()),
                 ('04_tested_counter', 'kommander-testing', ('--seeds', '1..2'))):
-            program = root / example
-            run('g++', '-std=c++20', str(source / 'examples' / example / 'main.cpp'), '-o',
-                str(program), *pkg_config(root, package))
-            run(str(program), *arguments)
+            build_and_run(root, example, source / 'examples' / example / 'main.cpp', package,
+                          *arguments)
+        programs = [('faulty_wal', FAULTY_WAL, 'kommander-testing')]
         if list(root.rglob('configuration_file.hpp')):
-            text = root / 'configuration.cpp'
-            text.write_text(CONFIGURATION)
-            run('g++', '-std=c++20', str(text), '-o', str(root / 'configuration'),
-                *pkg_config(root, 'kommander'))
-            run(str(root / 'configuration'))
+            programs.append(('configuration', CONFIGURATION, 'kommander'))
+        for name, text, package in programs:
+            file = root / f'{name}.cpp'
+            file.write_text(text)
+            build_and_run(root, name, file, package)
 
 
 if __name__ == '__main__':

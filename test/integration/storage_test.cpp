@@ -1,8 +1,9 @@
 // A node whose disk fails or fills up: it says so, by its own errors, and the others go on.
 #include <algorithm>
 
+#include <kommander/testing/faulty_wal.hpp>
+
 #include "catch.hpp"
-#include "support/faulty_wal.hpp"
 #include "support/pinned_cluster.hpp"
 #include "support/test_cluster.hpp"
 #include "support/world.hpp"
@@ -19,7 +20,7 @@ struct Three {
           if (tuning) tuning(configuration);
         }) {
     for (std::uint32_t id = 1; id <= 3; ++id) {
-      disks.push_back(std::make_shared<FaultyWal>());
+      disks.push_back(std::make_shared<testing::FaultyWal>());
       cluster.Create(cluster.ConfigurationOf(id), disks.back());
     }
     cluster.JoinAll();
@@ -38,7 +39,7 @@ struct Three {
     world.Finish();
   }
   World world{World::Kind::kFourThreads};
-  std::vector<std::shared_ptr<FaultyWal>> disks;
+  std::vector<std::shared_ptr<testing::FaultyWal>> disks;
   TestCluster cluster;
 };
 
@@ -59,7 +60,7 @@ HeldWrite HoldWrite(Three& three, PartitionId partition) {
   const bool appended = Eventually([&] {
     held.leader = three.cluster.WaitForLeader(partition);
     RaftManager& raft = three.cluster.raft(held.leader);
-    FaultyWal& disk = *three.disks[held.leader - 1];
+    testing::FaultyWal& disk = *three.disks[held.leader - 1];
     const PartitionStatus before = raft.Status(partition);
     disk.Hold();
     held.answer = three.Write(held.leader, partition, "held");
@@ -84,7 +85,7 @@ TEST_CASE("a leader whose disk fails leads nothing any more, and the others go o
   cluster.Write(2, "before");
   HeldWrite write = HoldWrite(three, 1);
   const std::uint32_t failed = write.leader;
-  three.disks[failed - 1]->Fail();
+  three.disks[failed - 1]->FailWrite();
   three.disks[failed - 1]->Release();
   CHECK(write.answer.Wait() == RaftErrc::OutcomeUnknown);
   // One event of the node, whatever number of partitions it concerns.
@@ -115,7 +116,7 @@ TEST_CASE("a leader whose disk fails leads nothing any more, and the others go o
 TEST_CASE("what waits for a leader whose disk fails is told what became of it") {
   PinnedCluster pinned;
   auto& cluster = pinned.cluster;
-  FaultyWal& disk = *pinned.disks[PinnedCluster::kLeader - 1];
+  testing::FaultyWal& disk = *pinned.disks[PinnedCluster::kLeader - 1];
   const LogIndex last = cluster.Write(1, "before").index;
   REQUIRE(pinned.leader().AmILeaderQuick(1));
   disk.Hold();
@@ -128,7 +129,7 @@ TEST_CASE("what waits for a leader whose disk fails is told what became of it") 
   cluster.Isolate(PinnedCluster::kLeader);
   Answer<ReadBarrierResult> read;
   pinned.leader().ReadBarrier(1, read.Token());
-  disk.Fail();
+  disk.FailWrite();
   disk.Release();
   for (const auto& write : appended) CHECK(write.Wait() == RaftErrc::OutcomeUnknown);
   CHECK(read.Wait() == RaftErrc::StorageFailed);
@@ -153,7 +154,7 @@ TEST_CASE("a follower whose disk fails acknowledges nothing any more") {
   auto& cluster = pinned.cluster;
   cluster.Write(1, "before");
   cluster.journal(3).WaitForText(1, "before");
-  pinned.disks[2]->Fail();
+  pinned.disks[2]->FailWrite();
   const LogIndex committed = cluster.Write(1, "two are enough").index;
   cluster.journal(3).WaitFor("the node's problem", [](const std::vector<Event>& events) {
     return CountProblems(events, RaftErrc::StorageFailed) > 0;
@@ -183,7 +184,7 @@ TEST_CASE("a failed write fails every partition of its node, those without a wri
   cluster.Write(1, "before");
   cluster.Write(2, "before");
   const std::uint32_t failed = cluster.WaitForLeader(1);
-  three.disks[failed - 1]->Fail();
+  three.disks[failed - 1]->FailWrite();
   (void)three.Write(failed, 1, "the only write").Wait();
   cluster.journal(failed).WaitFor("the node's problem", [](const std::vector<Event>& events) {
     return CountProblems(events, RaftErrc::StorageFailed) > 0;
@@ -206,12 +207,12 @@ TEST_CASE("a join ends when the disk fails meanwhile") {
   TestCluster cluster(world.executor(), 3, [](RaftConfiguration& configuration) {
     configuration.JoinTimeout(Duration::zero());  // it waits for the others as long as it takes
   });
-  const auto disk = std::make_shared<FaultyWal>();
+  const auto disk = std::make_shared<testing::FaultyWal>();
   cluster.Create(cluster.ConfigurationOf(1), disk);
   Answer<> join;
   cluster.raft(1).JoinCluster(join.Token());
   REQUIRE(Eventually([&] { return !cluster.raft(1).Partitions().empty(); }));
-  disk->Fail();
+  disk->FailWrite();
   std::vector<Answer<>> others(2);
   for (std::uint32_t id = 2; id <= 3; ++id) {
     cluster.Create(id);
@@ -230,7 +231,7 @@ TEST_CASE("a node with a failed disk can be stopped like any other") {
   Three three;
   auto& cluster = three.cluster;
   cluster.Write(1, "before");
-  three.disks[0]->Fail();
+  three.disks[0]->FailWrite();
   cluster.Write(1, "meanwhile");
   cluster.Stop(1);
   cluster.node(1).Destroy();
@@ -241,7 +242,7 @@ TEST_CASE("a node with a failed disk can be stopped like any other") {
 TEST_CASE("a full disk refuses proposals until there is room again") {
   World world(World::Kind::kFourThreads);
   TestCluster cluster(world.executor(), 1);
-  auto disk = std::make_shared<FaultyWal>();
+  auto disk = std::make_shared<testing::FaultyWal>();
   cluster.Create(cluster.ConfigurationOf(1), disk);
   cluster.JoinAll();
   cluster.Write(1, "before");

@@ -5,7 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "support/faulty_wal.hpp"
+#include <kommander/testing/faulty_wal.hpp>
+
 #include "support/test_cluster.hpp"
 #include "support/world.hpp"
 
@@ -23,7 +24,7 @@ struct PinnedCluster {
           configuration.ElectionTimeout(std::chrono::seconds(30));
         }) {
     for (std::uint32_t id = 1; id <= 3; ++id) {
-      disks.push_back(std::make_shared<FaultyWal>());
+      disks.push_back(std::make_shared<testing::FaultyWal>());
       cluster.Create(cluster.ConfigurationOf(id), disks.back());
     }
     cluster.JoinAll();
@@ -40,7 +41,7 @@ struct PinnedCluster {
   }
 
   World world{World::Kind::kFourThreads};
-  std::vector<std::shared_ptr<FaultyWal>> disks;  // of node 1, 2 and 3
+  std::vector<std::shared_ptr<testing::FaultyWal>> disks;  // of node 1, 2 and 3
   TestCluster cluster;
 };
 
