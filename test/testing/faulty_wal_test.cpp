@@ -166,14 +166,21 @@ TEST_CASE("a hook runs before every call, takes its time, and may let the call f
   CHECK(seen.size() == 3);
 
   // A stall that ends when something else has happened.
-  std::promise<void> end;
-  wal.SetHook([stalled = end.get_future().share()](Call) { stalled.wait(); });
+  std::promise<void> begun, end;
+  wal.SetHook([&begun, stalled = end.get_future().share()](Call) {
+    begun.set_value();
+    stalled.wait();
+  });
   std::future<std::size_t> read =
       std::async(std::launch::async, [&] { return CountEntries(wal, 1); });
+  begun.get_future().wait();
   wal.SetHook({});
+  const std::uint64_t reads = wal.calls(Call::kRead);
   CHECK(CountEntries(wal, 1) == 1);
+  CHECK(wal.calls(Call::kRead) == reads + 1);  // the other one is still on its way
   end.set_value();
   CHECK(read.get() == 1);
+  CHECK(wal.calls(Call::kRead) == reads + 2);
 }
 
 TEST_CASE("faults may be set while any number of threads uses the log") {
