@@ -494,18 +494,7 @@ void AddMutantOptions(CLI::App& app) {
 }
 #endif
 
-}  // namespace
-
-int main(int count, char** values) {
-  Arguments arguments;
-  std::string seeds = "0..99";
-  CLI::App app(
-      "Runs whole clusters in a deterministic world, one per seed: faults first, with every "
-      "invariant checked after every step, then everything is healed and the cluster must recover. "
-      "Exit code 0: all seeds are good; 1: a violation, a stuck cluster or faults that are "
-      "missing; 2: bad usage, or a trace that cannot be written. The plan of a failing seed is cut "
-      "down to the faults that it needs.",
-      "kommander-sim");
+void AddOptions(CLI::App& app, Arguments& arguments, std::string& seeds) {
   app.add_option("--seeds", seeds, "A..B, inclusive, 64 bits; or one seed")->capture_default_str();
   app.add_option("--virtual-seconds", arguments.virtual_seconds,
                  "length of the phase with faults, per seed")
@@ -543,6 +532,21 @@ int main(int count, char** values) {
   AddMutantOptions(app);
 #endif
   app.add_flag("--verbose", arguments.verbose, "one line per seed");
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  Arguments arguments;
+  std::string seeds = "0..99";
+  CLI::App app(
+      "Runs whole clusters in a deterministic world, one per seed: faults first, with every "
+      "invariant checked after every step, then everything is healed and the cluster must recover. "
+      "Exit code 0: all seeds are good; 1: a violation, a stuck cluster or faults that are "
+      "missing; 2: bad usage, or a trace that cannot be written. The plan of a failing seed is cut "
+      "down to the faults that it needs.",
+      "kommander-sim");
+  AddOptions(app, arguments, seeds);
   try {
     app.parse(count, values);
   } catch (const CLI::ParseError& error) {

@@ -112,7 +112,11 @@ class KommanderSim(unittest.TestCase):
                 with open(children, encoding='ascii') as stream:
                     workers = stream.read()
             os.kill(int(workers), signal.SIGSTOP)
-            output, _ = program.communicate(timeout=TIMEOUT_S)
+            try:
+                output, _ = program.communicate(timeout=TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                os.kill(int(workers), signal.SIGKILL)
+                raise
         self.assertEqual(program.returncode, 1, output)
         self.assertIn('seed 5 FAILED: virtual time has not moved for 1 s', output)
         self.assertIn('replay: kommander-sim --seeds 5..5 --virtual-seconds 1000000', output)

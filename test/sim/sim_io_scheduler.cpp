@@ -2,6 +2,7 @@
 #include "sim_io_scheduler.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace kommander::sim {
@@ -28,6 +29,10 @@ struct Batch {
 
 // More changes than a task makes, as a rule.
 constexpr std::uint64_t kTaskOperationsMax = 4;
+
+// What a node adds by itself may pass the cap of a lane, but not by much: whatever peers and
+// callers want to add is refused by then.
+constexpr std::size_t kUnitsOverCapMax = 64;
 
 using BlockingTask = std::function<void(Wal&, bool)>;
 
@@ -293,6 +298,11 @@ error_code SimIoScheduler::SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> s
   lane.bytes += bytes;
   state.statistics.queued_write_bytes += bytes;
   lane.queue.push_back(QueuedUnit{std::move(unit), std::move(sink)});
+  if (lane.queue.size() > state.options.lane_units_max + kUnitsOverCapMax && state.observer) {
+    state.observer->OnContractBroken(state.node, "partition " + std::to_string(partition.value()) +
+                                                     " has " + std::to_string(lane.queue.size()) +
+                                                     " units in its lane");
+  }
   state.MarkReady(partition, lane);
   // The writer is another thread in production: it never starts inside the call.
   if (!state.running && !state.task_running) {
