@@ -81,9 +81,9 @@ class IoScheduler {
   virtual error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) = 0;
 
   // True while a cap on unanswered units is met, the partition's or the node's. Who asks then
-  // refuses proposals and drops entries from peers, which both come again; votes, terms, boundaries
-  // and what a leader adds by itself go on. So the caps may be passed by what one burst of a
-  // partition had accepted before.
+  // refuses proposals and drops entries from peers, which both come again; votes, a few terms,
+  // boundaries and what a leader adds by itself go on. So the caps may be passed by these, and by
+  // what one burst of a partition had accepted before.
   [[nodiscard]] virtual bool IsSaturated(PartitionId partition) const noexcept = 0;
   // True while free space is below the watermark: new proposals are refused (DiskFull), everything
   // else goes on. Asking is also what makes a scheduler look again, so ask per proposal or burst.

@@ -43,6 +43,16 @@ constexpr std::size_t kWaitersMax = 65536;
 // Reads that fail in a row before the partition is given up.
 constexpr int kReadsFailedMax = 8;
 
+// Newer terms of peers that are taken over while the disk is behind.
+constexpr int kTermsWithoutRoomMax = 16;
+
+// A pre-vote speaks of a term that nobody enters.
+bool IsHypothetical(const Message& message) noexcept {
+  const auto* request = std::get_if<VoteRequest>(&message.body);
+  const auto* reply = std::get_if<VoteReply>(&message.body);
+  return (request != nullptr && request->pre_vote) || (reply != nullptr && reply->pre_vote);
+}
+
 // Vectors that a rare large burst has grown are let go, so that idle partitions stay small.
 template <class T>
 void ClearAndShrink(std::vector<T>& items) {
@@ -401,10 +411,18 @@ void PartitionActor::Take(StopEvent& event) {
 }
 
 // Entries that this node's disk has no room for are dropped before the core takes them over: the
-// leader sends them again. Everything else, heartbeats above all, goes on.
-bool PartitionActor::FindsNoPlace(const Message& message) const noexcept {
+// leader sends them again. So are newer terms, each of which is a write, once a few have come while
+// there was no room: the members of a cluster do not go through many while one disk is behind, but
+// one that lies could make up any number. Everything else, heartbeats above all, goes on.
+bool PartitionActor::FindsNoPlace(const Message& message) noexcept {
+  if (!services_->io->IsSaturated(partition_)) {
+    terms_without_room_ = 0;
+    return false;
+  }
   const auto* append = std::get_if<AppendRequest>(&message.body);
-  return append != nullptr && !append->entries.empty() && services_->io->IsSaturated(partition_);
+  if (append != nullptr && !append->entries.empty()) return true;
+  if (IsHypothetical(message) || message.term <= core_.Status().term) return false;
+  return ++terms_without_room_ > kTermsWithoutRoomMax;
 }
 
 void PartitionActor::Take(Message& event) {

@@ -105,7 +105,7 @@ class PartitionActor final : public IoSink,
   // Registers a caller; false, and answered, when it has cancelled already.
   bool Accept(Waiter waiter, raft::RequestId& request);
   [[nodiscard]] error_code Admission() const noexcept;
-  [[nodiscard]] bool FindsNoPlace(const Message& message) const noexcept;
+  [[nodiscard]] bool FindsNoPlace(const Message& message) noexcept;
 
   // Effects, in the one documented order (effects.cpp).
   void ExecuteEffects();
@@ -136,7 +136,8 @@ class PartitionActor final : public IoSink,
   NodeId announced_leader_;
   bool announced_ready_ = false;
   bool storage_failed_ = false;
-  int reads_failed_ = 0;  // in a row
+  int reads_failed_ = 0;        // in a row
+  int terms_without_room_ = 0;  // of peers, since the disk was last seen with room
   bool stopping_ = false;
   std::vector<Event> control_;
   std::vector<Event> data_;

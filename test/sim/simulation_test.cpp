@@ -110,3 +110,26 @@ TEST_CASE("nodes owe what they owe, whatever a member says") {
     CHECK(followed[deceived] > 100);
   }
 }
+
+// The simulated scheduler reports a lane that is longer than it may be.
+TEST_CASE("a liar does not fill the queues of disks that stand still") {
+  SimulationOptions options;
+  options.length = 40s;
+  options.nodes = 3;
+  options.partitions = 1;
+  options.liar = true;
+  options.plan.emplace();
+  for (std::uint32_t node = 0; node < options.nodes; ++node) {
+    Fault stall;
+    stall.kind = FaultKind::kDiskStall;
+    stall.at = 2s;
+    stall.length = 28s;
+    stall.node = node;
+    options.plan->push_back(stall);
+  }
+  for (options.seed = 1; options.seed <= 8; ++options.seed) {
+    const SimulationResult result = Simulation(options).Run();
+    INFO("seed " << options.seed << "\n" << Explain(result));
+    CHECK(result.IsGood());
+  }
+}

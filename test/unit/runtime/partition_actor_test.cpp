@@ -96,9 +96,9 @@ struct Follower {
     context.restart();
     context.poll();
   }
-  void Hear(MessageBody body) {
+  void Hear(MessageBody body, Term term = Term(1)) {
     std::vector<Message> messages;
-    messages.emplace_back(PartitionId(1), NodeId(1), NodeId(2), Term(1), std::move(body));
+    messages.emplace_back(PartitionId(1), NodeId(1), NodeId(2), term, std::move(body));
     actor->SubmitMessages(messages.begin(), messages.end());
     Run();
   }
@@ -162,6 +162,28 @@ TEST_CASE("what a node owes finds its place on a disk without room") {
   CHECK(std::get<AppendReply>(node.transport->sent[2].body).accepted);
   CHECK(node.services->appends_dropped.load() == 0);
   CHECK_FALSE(node.actor->Status().failed);
+}
+
+// Each term is a write of its own, and a peer that lies need not wait for any.
+TEST_CASE("a disk without room takes a few newer terms and no more until it has some") {
+  Follower node;
+  node.disk->is_saturated = true;
+  for (std::uint64_t term = 1; term <= 1000; ++term) node.Hear(VoteRequest{}, Term(term));
+  const std::size_t taken = node.disk->units.size();
+  CHECK(taken >= 2);
+  CHECK(taken <= 20);
+  // What makes nothing to write is heard as before.
+  const std::size_t answers = node.transport->sent.size();
+  VoteRequest pre_vote;
+  pre_vote.pre_vote = true;
+  node.Hear(pre_vote, Term(2000));
+  node.Hear(Heartbeat{}, node.disk->units.back().hard_state->term);
+  CHECK(node.transport->sent.size() == answers + 2);
+
+  node.disk->is_saturated = false;
+  node.Hear(VoteRequest{}, Term(3000));
+  REQUIRE(node.disk->units.size() == taken + 1);
+  CHECK(node.disk->units.back().hard_state->term == Term(3000));
 }
 
 TEST_CASE("more callers than a partition keeps are refused, wherever the others wait") {
