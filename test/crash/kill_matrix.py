@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, 'tools'))
 
 from support.cluster_run import AGREE_S, START_S, ClusterRun  # noqa: E402
+from support.cluster_status import agree, leader_of, statuses  # noqa: E402
 from support.http_client import Client, NoAnswer, NotSent  # noqa: E402
 from support.nodes import HOST, DemoError, make_nodes  # noqa: E402
 
@@ -94,7 +95,7 @@ class KillRun(ClusterRun):
     async def run_points(self, points):
         for node in self.nodes:
             await self._be_born(node, [p for p in points if p in CREATION])
-        await self._until(START_S, 'a leader of partition 1', self._leader_of_partition_1)
+        await self._until(START_S, 'a leader of partition 1', lambda: leader_of(self.nodes, 1))
         writers = [asyncio.ensure_future(self._write(number)) for number in range(WRITERS)]
         try:
             await self._kill_at([p for p in points if p not in CREATION])
@@ -150,7 +151,7 @@ class KillRun(ClusterRun):
         return node
 
     async def _all_answer(self):
-        return True if len(await self._statuses()) == len(self.nodes) else None
+        return True if len(await statuses(self.nodes)) == len(self.nodes) else None
 
     async def _provoke_elections(self, victim, point):
         """Kills whoever leads most, again and again, until the victim came past its point."""
@@ -170,7 +171,7 @@ class KillRun(ClusterRun):
 
     async def _other_leader(self, victim):
         leads = collections.Counter()
-        for number, partitions in (await self._statuses()).items():
+        for number, partitions in (await statuses(self.nodes)).items():
             if number != victim.number:
                 leads[number] += sum(p['role'] == 'leader' for p in partitions.values())
         best = leads.most_common(1)
@@ -248,9 +249,9 @@ class KillRun(ClusterRun):
 
     async def _compare(self):
         self._phase = 'comparing'
-        await self._until(AGREE_S, 'equal hashes on all nodes', self._nodes_agree)
+        await self._until(AGREE_S, 'equal hashes on all nodes', lambda: agree(self.nodes))
         await asyncio.gather(*(self._read_node(node) for node in self.nodes))
-        await self._until(AGREE_S, 'equal hashes on all nodes', self._nodes_agree)
+        await self._until(AGREE_S, 'equal hashes on all nodes', lambda: agree(self.nodes))
 
     async def _read_node(self, node):
         client = Client(HOST, node.http_port)
