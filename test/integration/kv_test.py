@@ -54,6 +54,11 @@ def request_json(node, method, path, body=None, headers=None):
     return status, json.loads(answer)
 
 
+def swap(node, expect, value):
+    body = json.dumps({'expect': expect, 'value': value})
+    return request_json(node, 'POST', '/kv/swapped/cas', body)
+
+
 def exchange(node, text, answers):
     """Sends raw bytes and reads that many answers; fewer when the connection ends."""
     with socket.create_connection((HOST, node.http_port), timeout=DEADLINE_S) as link:
@@ -252,10 +257,6 @@ class KvTest(unittest.TestCase):
         self.assertEqual(request(self.nodes[0], 'GET', '/kv/a?local=2')[0], 400)
 
     def test_08_compare_and_swap(self):
-        def swap(node, expect, value):
-            body = json.dumps({'expect': expect, 'value': value})
-            return request_json(node, 'POST', '/kv/swapped/cas', body)
-
         for node in self.nodes:
             status, answer = swap(node, None, 'a')
             self.assertEqual((status, answer['swapped'], set(answer)),
@@ -273,9 +274,6 @@ class KvTest(unittest.TestCase):
                     '{"expect":null,"value":"a"}x', '{"expect":null,"value":"a","more":1}'):
             self.assertEqual(request(self.nodes[0], 'POST', '/kv/swapped/cas', bad)[0], 400, bad)
         self.assertEqual(swap(self.nodes[0], None, 'x' * (MIB + 1))[0], 413)
-        worst = '\x01' * MIB  # six bytes of JSON each
-        self.assertEqual(swap(self.nodes[1], None, worst)[0], 200)
-        self.assertEqual(swap(self.nodes[2], worst, worst)[0], 200)
 
     def test_09_swaps_exclude_each_other(self):
         self.put(self.nodes[0], 'tally', '0')
@@ -414,6 +412,29 @@ class KvTest(unittest.TestCase):
             self.assertEqual(request(node, 'GET', '/kv/tally'), (200, b'90'))
             self.assertEqual(request(node, 'GET', '/kv/large'), (200, b'x' * MIB))
         self.await_equal()
+
+    # --- Sizes ---
+
+    def test_23_the_largest_bodies(self):
+        """A cluster that nothing hurries: under a sanitizer one of these takes seconds."""
+        worst = '\x01' * MIB  # six bytes of JSON each
+        with tempfile.TemporaryDirectory(prefix='kv_test.') as folder:
+            nodes = make_nodes(PROGRAM, folder, options=('--request-timeout-ms', '60000',
+                                                         '--election-timeout-ms', '2000'))
+            try:
+                for node in nodes:
+                    node.start()
+                for node in nodes:
+                    self.await_listening(node)
+                self.await_leaders(nodes)
+                self.assertEqual(swap(nodes[0], None, worst)[0], 200)
+                for node in nodes:
+                    self.assertEqual(swap(node, worst, worst)[0], 200)
+            finally:
+                for node in nodes:
+                    node.ask_to_stop()
+                problems = [problem for node in nodes if (problem := node.await_stop())]
+            self.assertEqual(problems, [])
 
     # --- Starts that fail ---
 

@@ -124,7 +124,7 @@ class Node:
         return None
 
 
-def make_nodes(program, folder, count=3):
+def make_nodes(program, folder, count=3, options=()):
     ports = free_ports(2 * count)
     cluster = ','.join(f'{i + 1}={HOST}:{ports[i]}/{HOST}:{ports[count + i]}' for i in range(count))
-    return [Node(i + 1, program, folder, cluster, ports[count + i]) for i in range(count)]
+    return [Node(i + 1, program, folder, cluster, ports[count + i], options) for i in range(count)]
