@@ -36,7 +36,7 @@ class BitFlips {
   BitFlips(const Backend& backend, const MatrixOptions& options)
       : options_(options), workshop_(backend), random_(options.seed) {}
 
-  bool Run() {
+  Result Run() {
     ScriptOptions script_options;
     script_options.seed = options_.seed + 2000;
     script_options.steps = 60;
@@ -49,11 +49,17 @@ class BitFlips {
     for (const Operation& operation : FileTrace::Instance().operations()) disk.Apply(operation);
     workshop_.Close();
     FileTrace::Instance().Stop();
-    if (!progress.is_done) return false;
+    if (!progress.is_done) {
+      std::printf("  the script did not pass on a sound disk\n");
+      return {};
+    }
     for (const Step& step : script) expected_.Apply(step);
     const Survivors whole = disk.LosePower({Loss::Names::kAll, Loss::Contents::kAll, 0}, random_);
     const Outcome outcome = workshop_.Restart(whole, expected_, expected_);
-    if (!outcome.is_well()) return false;
+    if (!outcome.is_well()) {
+      std::printf("  without a wrong bit: %s\n", outcome.Problem().c_str());
+      return {};
+    }
     FlipAll(whole);
     return Report();
   }
@@ -90,7 +96,7 @@ class BitFlips {
     }
   }
 
-  [[nodiscard]] bool Report() const {
+  [[nodiscard]] Result Report() const {
     FileCounts sum;
     for (const auto& [kind, counts] : by_kind_) {
       std::printf("  %-20s %6zu refused, %6zu contained, %6zu harmless, %6zu missed\n",
@@ -105,7 +111,12 @@ class BitFlips {
     }
     std::printf("  bit flips: %zu detected, %zu harmless, %zu missed\n",
                 sum.refused + sum.contained, sum.harmless, sum.missed);
-    return sum.missed == 0 && sum.refused + sum.contained > 0;
+    const std::size_t detected = sum.refused + sum.contained;
+    Result result;
+    result.is_complete = detected > 0;  // some bits of a log matter
+    result.cases = detected + sum.harmless + sum.missed;
+    result.problems = sum.missed;
+    return result;
   }
 
   const MatrixOptions& options_;
@@ -118,7 +129,7 @@ class BitFlips {
 
 }  // namespace
 
-bool RunBitFlips(const Backend& backend, const MatrixOptions& options) {
+Result RunBitFlips(const Backend& backend, const MatrixOptions& options) {
   return BitFlips(backend, options).Run();
 }
 

@@ -50,7 +50,7 @@ class IoErrors {
     script_ = MakeScript(script_options);
   }
 
-  bool Run() {
+  Result Run() {
     std::size_t operations = 0;
     const std::size_t step = options_.is_whole ? 1 : kShareStep;
     for (std::size_t kind = 0; kind < std::size(kKinds); ++kind) {
@@ -66,7 +66,11 @@ class IoErrors {
         counts_.cases, counts_.unopened, counts_.stopped, counts_.passed);
     std::printf("  I/O errors: %zu cases, %zu restarts, %zu violations\n", counts_.cases,
                 counts_.restarts, counts_.problems);
-    return counts_.problems == 0 && counts_.cases > 0;
+    Result result;
+    result.is_complete = is_sound_;
+    result.cases = counts_.cases;
+    result.problems = counts_.problems;
+    return result;
   }
 
  private:
@@ -80,7 +84,10 @@ class IoErrors {
     trace.Heal();
     if (!trace.has_failed()) {
       trace.Stop();
-      if (!progress.is_done) Problem("the script did not pass on a sound disk");
+      if (!progress.is_done) {
+        is_sound_ = false;
+        Problem("the script did not pass on a sound disk");
+      }
       return false;
     }
     ++counts_.cases;
@@ -154,11 +161,12 @@ class IoErrors {
   std::vector<Step> script_;
   std::string where_;
   Counts counts_;
+  bool is_sound_ = true;
 };
 
 }  // namespace
 
-bool RunIoErrors(const Backend& backend, const MatrixOptions& options) {
+Result RunIoErrors(const Backend& backend, const MatrixOptions& options) {
   return IoErrors(backend, options).Run();
 }
 

@@ -52,7 +52,7 @@ class PowerLoss {
   PowerLoss(const Backend& backend, const MatrixOptions& options)
       : options_(options), workshop_(backend), random_(options.seed) {}
 
-  bool Run() {
+  Result Run() {
     ScriptOptions script_options;
     script_options.seed = options_.seed;
     script_options.steps = 460;
@@ -65,11 +65,10 @@ class PowerLoss {
     operations_ = FileTrace::Instance().operations();
     if (!progress_.is_done) {
       std::printf("  the script did not pass on a sound disk\n");
-      return false;
+      return {};
     }
     Enumerate();
-    Report();
-    return violations_ == 0 && refusals_.empty() && images_ > 0;
+    return Report();
   }
 
  private:
@@ -174,7 +173,7 @@ class PowerLoss {
     std::printf("  VIOLATED %s, %s: %s\n", where_.c_str(), variant, outcome.Problem().c_str());
   }
 
-  void Report() const {
+  [[nodiscard]] Result Report() const {
     const auto syncs = std::count_if(operations_.begin(), operations_.end(), IsSync);
     std::printf("  script: %zu calls, %zu operations, %td syncs\n", script_.size(),
                 operations_.size(), syncs);
@@ -191,6 +190,11 @@ class PowerLoss {
     for (const auto& [reason, count] : refusals_) refused += count;
     std::printf("  power loss: %zu images, %zu violations, %zu refusals\n", images_, violations_,
                 refused);
+    Result result;
+    result.is_complete = true;
+    result.cases = images_;
+    result.problems = violations_ + refused;
+    return result;
   }
 
   const MatrixOptions& options_;
@@ -213,7 +217,7 @@ class PowerLoss {
 
 }  // namespace
 
-bool RunPowerLoss(const Backend& backend, const MatrixOptions& options) {
+Result RunPowerLoss(const Backend& backend, const MatrixOptions& options) {
   return PowerLoss(backend, options).Run();
 }
 

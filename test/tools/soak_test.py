@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'to
 sys.path.insert(0, TOOLS)
 
 from support import soak_parts  # noqa: E402
-from support.soak import Soak, Stop, print_totals  # noqa: E402
+from support.nodes import DemoError  # noqa: E402
+from support.soak import Soak, Stop, print_totals, refuse_changes  # noqa: E402
 from support.soak_ledger import (BEGIN, END, Ledger, LedgerError, Row, State, Tally,  # noqa: E402
                                  parse_row)
 
@@ -244,14 +246,41 @@ class Failing(World):
         self.assertTrue(text.endswith(END + '\nMore text.\n'))
 
 
+class Commits(World):
+    @unittest.skipUnless(shutil.which('git'), 'git is not installed')
+    def test_what_a_slice_runs_is_what_the_commit_says(self):
+        def git(*arguments):
+            subprocess.run(['git', '-c', 'user.name=a', '-c', 'user.email=a@b', *arguments],
+                           check=True, capture_output=True)
+        git('init')
+        for folder in ('lib', 'test', 'testing', 'tools', 'docs'):
+            os.makedirs(folder)
+            with open(f'{folder}/file', 'w') as stream:
+                stream.write('before')
+        git('add', '.')
+        git('commit', '-m', 'all')
+        refuse_changes()
+        for folder, is_refused in (('lib', True), ('test', True), ('testing', True),
+                                   ('tools', True), ('docs', False)):
+            with self.subTest(folder):
+                with open(f'{folder}/file', 'w') as stream:
+                    stream.write('after')
+                with self.assertRaises(DemoError) if is_refused else contextlib.nullcontext():
+                    refuse_changes()
+                git('checkout', '--', folder)
+
+
 class Verdicts(World):
     """What the parts make of the output of their programs."""
 
-    def judge(self, kind, lines, succeeded, number=101):
-        part = kind(None, types.SimpleNamespace(seeds_per_slice=100, virtual_seconds=60, jobs=2,
+    def judge(self, kind, lines, succeeded, number=101, seeds=100):
+        def execute(command, environment=None):
+            self.command = command
+            return succeeded, lines
+        part = kind(None, types.SimpleNamespace(seeds_per_slice=seeds, virtual_seconds=60, jobs=2,
                                                 chaos_seconds=60, kills=100))
         part.program = part.server = part.judge = 'program'
-        part.execute = lambda command, environment=None: (succeeded, lines)
+        part.execute = execute
         return part.run(number)
 
     def test_simulation(self):
@@ -266,6 +295,18 @@ class Verdicts(World):
         for lines, succeeded in (([], False), (['killed'], False), ([end.format(0)], False),
                                  ([end.format(0).replace('100', '99')], True), ([], True)):
             self.assertFalse(self.judge(soak_parts.Simulation, lines, succeeded).is_good, lines)
+
+    def test_a_simulation_needs_faults_by_its_length(self):
+        end = 'sim: seeds={0} virtual_hours=1 violations=0 stuck=0 faults=12 operations=34'
+        for seeds, wanted in ((1000, 250), (200, 50), (199, 0), (1, 0)):
+            self.judge(soak_parts.Simulation, [end.format(seeds)], True, seeds=seeds)
+            asked = self.command[self.command.index('--require-faults') + 1]
+            self.assertEqual((seeds, asked), (seeds, str(wanted)))
+        few = 'fault ring took effect 3 times, and 250 were required'
+        bad = self.judge(soak_parts.Simulation, [few, end.format(1000)], False, seeds=1000)
+        self.assertEqual((bad.violations, bad.replay),
+                         (1, 'kommander-sim --seeds 101..1100 --virtual-seconds 60'
+                             ' --require-faults 250'))
 
     def test_chaos(self):
         end = 'chaos: operations=9 acknowledged=5 unknown=1 faults=4 violations=0'
@@ -290,10 +331,19 @@ class Verdicts(World):
                          [(5_000, True, 'frame'), (5_000, True, 'hello'), (5_000, False, 'bad')])
         self.assertEqual(seen[-1][0].replay, 'tools/fuzz --target bad')
 
-    def test_matrices(self):
-        self.assertTrue(self.judge(soak_parts.CrashMatrix, ['x', 'passed'], True).is_good)
-        self.assertFalse(self.judge(soak_parts.CrashMatrix, ['FAILED'], False).is_good)
-        self.assertFalse(self.judge(soak_parts.CrashMatrix, ['rocksdb'], True).is_good)
+    def test_crash_matrix(self):
+        end = 'crash matrix: cases={} violations={}'
+        self.assertEqual(self.judge(soak_parts.CrashMatrix, ['x', end.format(812, 0), 'passed'],
+                                    True), Tally(101, 101, 1, faults=812))
+        bad = self.judge(soak_parts.CrashMatrix, ['x', end.format(812, 3), 'FAILED'], False)
+        self.assertEqual((bad.faults, bad.violations, bad.replay),
+                         (812, 3, 'crash_matrix --seed 101'))
+        for lines, succeeded in (([end.format(0, 0), 'passed'], True), (['passed'], True),
+                                 ([end.format(812, 0), 'FAILED'], False), (['rocksdb'], True),
+                                 ([end.format(812, 0)], True)):
+            self.assertFalse(self.judge(soak_parts.CrashMatrix, lines, succeeded).is_good, lines)
+
+    def test_kill_matrix(self):
         end = ('100 kills at 33 of 33 points, 16 anywhere else; 1,234 writes acknowledged,'
                ' 5,000 reads, 0 lost, 0 failed restarts, 0 problems, 77 s')
         self.assertEqual(self.judge(soak_parts.KillMatrix, ['x', end], True),

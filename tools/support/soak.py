@@ -23,7 +23,7 @@ FOLDER = 'build/soak'
 # What a node runs; the headers for tests of applications are not part of it.
 SHIPPED = ('include', 'lib', 'storage', 'transports', ':!include/kommander/testing*')
 # What a slice runs besides; it has to be what the commit says, too.
-TESTING = ('examples', 'meson.build', 'meson_options.txt', 'test')
+TESTING = ('examples', 'meson.build', 'meson_options.txt', 'test', 'testing', 'tools')
 
 
 class Stopped(BaseException):

@@ -12,6 +12,8 @@ from support.soak_ledger import Tally
 from support.steps import read_lines
 
 KEPT_PROGRAMS = 'build/soak/programs'
+# Every kind of fault takes effect so often in so many virtual seconds; the rarest comes to 90.
+FAULTS_MIN, FAULTS_MIN_VIRTUAL_S = 50, 12_000
 
 
 def keep(path):
@@ -30,6 +32,11 @@ def number_after(name, text):
 
 def first_match(pattern, lines):
     return next((match.group(1) for match in map(re.compile(pattern).search, lines) if match), '')
+
+
+def faults_wanted(virtual_s):
+    """Of every kind in a simulation of that length. In a short one chance decides."""
+    return virtual_s * FAULTS_MIN // FAULTS_MIN_VIRTUAL_S if virtual_s >= FAULTS_MIN_VIRTUAL_S else 0
 
 
 class Part:
@@ -79,10 +86,11 @@ class Simulation(Part):
 
     def run(self, number):
         last = number + self.arguments.seeds_per_slice - 1
-        seconds = str(self.arguments.virtual_seconds)
+        seconds = self.arguments.virtual_seconds
+        how = ['--seeds', f'{number}..{last}', '--virtual-seconds', str(seconds),
+               '--require-faults', str(faults_wanted(seconds * self.arguments.seeds_per_slice))]
         succeeded, lines = self.execute(
-            [self.program, '--seeds', f'{number}..{last}', '--virtual-seconds', seconds, '--jobs',
-             str(self.arguments.jobs)])
+            [self.program, *how, '--jobs', str(self.arguments.jobs)])
         end = lines[-1] if lines and lines[-1].startswith('sim: ') else ''
         tally = Tally(number, last, int(number_after('seeds', end)),
                       virtual_hours=number_after('virtual_hours', end),
@@ -90,8 +98,7 @@ class Simulation(Part):
                       operations=int(number_after('operations', end)),
                       violations=int(number_after('violations', end)),
                       stuck=int(number_after('stuck', end)))
-        replay = first_match(r'^  replay: (.*)$', lines) or (
-            f'kommander-sim --seeds {number}..{last} --virtual-seconds {seconds}')
+        replay = first_match(r'^  replay: (.*)$', lines) or ' '.join(['kommander-sim', *how])
         return self.verdict(tally, succeeded, tally.count == last - number + 1, replay)
 
 
@@ -154,8 +161,11 @@ class CrashMatrix(Part):
 
     def run(self, number):
         succeeded, lines = self.execute([self.program, '--seed', str(number)])
-        return self.verdict(Tally(number, number, 1), succeeded, lines[-1:] == ['passed'],
-                            f'crash_matrix --seed {number}')
+        end = first_match('^(crash matrix: .*)$', lines)
+        tally = Tally(number, number, 1, faults=int(number_after('cases', end)),
+                      violations=int(number_after('violations', end)))
+        is_whole = tally.faults > 0 and lines[-1:] == ['passed']
+        return self.verdict(tally, succeeded, is_whole, f'crash_matrix --seed {number}')
 
 
 class KillMatrix(Part):
