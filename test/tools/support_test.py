@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-# The parts of the tools that decide whether something failed: counting test cases, what a client
-# may conclude from a connection, and whether a broken network is broken.
+# The parts of the tools that decide whether something failed: which tests are run, counting their
+# cases, what may be skipped, what a client may conclude from a connection, and whether a broken
+# network is broken.
 import asyncio
+import contextlib
+import io
 import os
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -11,10 +15,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools'))
 
 from support import links  # noqa: E402
-from support.build import count_cases  # noqa: E402
+from support.build import Build, count_cases  # noqa: E402
 from support.http_client import Client, NoAnswer, NotSent  # noqa: E402
 from support.links import Link  # noqa: E402
 from support.nodes import HOST, free_ports  # noqa: E402
+from support.steps import Report  # noqa: E402
 
 
 class Counting(unittest.TestCase):
@@ -36,6 +41,73 @@ class Counting(unittest.TestCase):
     def test_a_crash_after_success_is_a_failure(self):
         self.assertEqual(count_cases('All tests passed (9 assertions in 4 test cases)\n', False),
                          (4, 1))
+
+
+class Choosing(unittest.TestCase):
+    """Of a build with a program in each of a few folders, and tests that run them."""
+
+    def setUp(self):
+        self.build = Build(None, 'release', [], 1)
+        self.build.introspect = lambda what: {'targets': [
+            self.target('raft_test', 'test/unit/raft'), self.target('sim_test', 'test/sim'),
+            self.target('kommander-kv', 'examples/03_replicated_kv')], 'tests': [
+            self.entry('raft', 'raft_test', ['/b/test/unit/raft/raft_test']),
+            self.entry('sim', 'sim_test', ['/b/test/sim/sim_test']),
+            self.entry('absent', 'sim_test', ['/usr/bin/python3', 'a.py'], 'kommander:style'),
+            self.entry('kv', 'kommander-kv', ['/usr/bin/python3', 'test/integration/kv_test.py']),
+            {'name': 'tidy', 'cmd': ['/a/tools/tidy'], 'suite': ['kommander:style'], 'depends': []}
+        ]}[what]
+
+    @staticmethod
+    def target(name, folder):
+        return {'id': f'1@@{name}@exe', 'name': name,
+                'defined_in': os.path.join(os.getcwd(), folder, 'meson.build')}
+
+    @staticmethod
+    def entry(name, program, command, suite='kommander'):
+        return {'name': name, 'cmd': command, 'suite': [suite], 'depends': [f'1@@{program}@exe']}
+
+    def test_a_test_belongs_where_its_program_is_defined_whoever_runs_it(self):
+        for folders, names in ((['test/unit'], ['raft']), (['test/sim', 'test/unit'],
+                               ['raft', 'sim']), (['examples'], ['kv']), (['lib'], [])):
+            self.assertEqual(self.build.tests_under(*folders), names)
+
+
+class Reports(unittest.TestCase):
+    def finish(self, report, **how):
+        """(exit code, what was printed) of a report's end."""
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            with self.assertRaises(SystemExit) as left:
+                report.finish(**how)
+        return left.exception.code, said.getvalue()
+
+    def report(self, *arguments):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return Report(folder.name, *arguments)
+
+    def test_what_is_skipped_fails_only_where_nothing_may_be(self):
+        for is_skip_a_failure, code, line in ((False, 0, 'skipped: fuzz: no clang++'),
+                                              (True, 1, 'FAILED: fuzz: skipped, no clang++')):
+            report = self.report(is_skip_a_failure)
+            with contextlib.redirect_stdout(io.StringIO()):
+                report.skip('fuzz', 'no clang++')
+            ended, said = self.finish(report)
+            self.assertEqual(ended, code)
+            self.assertIn(line + '\n', said)
+            self.assertTrue(said.endswith(f'0 passed, {code} failed\n'))
+
+    def test_the_end_tells_what_each_step_took_beside_the_bound(self):
+        report = self.report()
+        with contextlib.redirect_stdout(io.StringIO()):
+            report.step('good', [sys.executable, '-c', ''])
+            report.run('bad', [sys.executable, '-c', 'raise SystemExit(1)'])
+        report.started_s -= 1000
+        ended, said = self.finish(report, bound_s=100)
+        self.assertEqual(ended, 0)  # however long it took
+        self.assertRegex(said, r'(?m)^good +\d+\.\d +0\.\d %\nbad +\d+\.\d +0\.\d %$')
+        self.assertRegex(said, r'took 100\d s; the bound is 100 s')
+        self.assertNotIn('bound', self.finish(report)[1])
 
 
 class Answers(unittest.TestCase):

@@ -72,10 +72,13 @@ class Build:
                 yield from (os.path.relpath(name, here) for name in target['filename'])
 
     def tests_under(self, *prefixes):
-        """Names of the tests whose program lies below these folders of the build directory."""
-        here = os.path.abspath(self.folder)
+        """Names of the tests of programs that are defined below these folders, whoever runs them:
+        the command of some is an interpreter. Without style, which check runs itself."""
+        defined = {target['id']: os.path.relpath(target['defined_in'], os.getcwd())
+                   for target in self.introspect('targets')}
         return [test['name'] for test in self.introspect('tests')
-                if os.path.relpath(test['cmd'][0], here).startswith(prefixes)]
+                if not any(suite.endswith(':style') for suite in test['suite'])
+                and any(defined[target].startswith(prefixes) for target in test['depends'])]
 
     def program(self, name):
         for target in self.introspect('targets'):
