@@ -1,24 +1,43 @@
 # The steps of tools/check, in order, for each of its three forms.
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import typing
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support.build import CRASH_POINTS, Build  # noqa: E402
+from support.soak_parts import FAULTS_MIN, FAULTS_MIN_VIRTUAL_S  # noqa: E402
 from support.steps import Report, jobs_default, say  # noqa: E402
 
 CLANG_FORMAT_MAJOR = 14  # another version formats differently
-SEEDS, VIRTUAL_SECONDS = '1..100', '120'
-FAULTS_MIN = '50'  # of every kind; the rarest comes to about 90
-FUZZ_S = '20'  # per target
-KILLS = '400'  # enough to demand that every named point was reached
-MUTANTS_EVERY = '3'  # all of them take too long; docs/testing.md says when they were run
-CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'test', 'bench', 'examples')
+SEEDS, VIRTUAL_SECONDS = 100, FAULTS_MIN_VIRTUAL_S // 100
+
+
+class Form(typing.NamedTuple):
+    """What one form of the check takes of that which could go on for ever."""
+    bound_s: int = 0  # of the whole form
+    chaos: dict = {}  # nodes -> leaders to kill after half a minute of faults
+    kills: int = 0
+    fuzz_s: int = 0  # per target
+    mutants_every: int = 0  # of how many one; another one for each commit
+    mutant_seeds: int = 0
+
+
+FAST = Form()
+DEFAULT = Form(bound_s=45 * 60, chaos={3: 4}, kills=40, fuzz_s=2, mutants_every=22, mutant_seeds=8)
+# 400 kills are enough to demand that every named point was reached.
+FULL = Form(bound_s=90 * 60, chaos={3: 4, 5: 20}, kills=400, fuzz_s=10, mutants_every=8,
+            mutant_seeds=32)
+CAP_SYS_ADMIN = 21  # linux/capability.h
+# Named points where a process can die, and deliberate defects: one build, both at rest.
+DEFECTS = ('defects', [*CRASH_POINTS[1], '-Dmutants=true'])
+CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'testing', 'test', 'bench', 'examples')
 SANITIZED = {'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
              'LSAN_OPTIONS': f'suppressions={os.getcwd()}/test/lsan.supp',
              'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -67,6 +86,8 @@ def check_style(report):
     report.step('tools', ['python3', '-B', 'test/tools/support_test.py'])
     report.step('soak ledger', ['python3', '-B', 'test/tools/soak_test.py'])
     report.step('demo judgement', ['python3', '-B', 'test/tools/demo_test.py'])
+    report.step('check judgement', ['python3', '-B', 'test/tools/check_test.py'])
+    report.step('mutants judgement', ['python3', '-B', 'test/tools/mutants_test.py'])
 
 
 def changed_files():
@@ -91,6 +112,9 @@ def check_clang_tidy(report, build, everything):
     wanted = set(sources(*folders, suffixes=('.cpp',)))
     ours = set(sources('lib', 'transports', 'storage', suffixes=('.cpp',)))
     wanted |= changed_files() & ours
+    with open(os.path.join(build.folder, 'compile_commands.json')) as stream:
+        compiled = [os.path.join(unit['directory'], unit['file']) for unit in json.load(stream)]
+    wanted &= {os.path.relpath(path) for path in compiled}  # the mutants are not, in this build
     # One process per core: xargs keeps them busy and fails when any of them fails.
     command = ['xargs', '-a', report.log_path('clang-tidy files'), '-n', '4', '-P', str(build.jobs),
                tool, '-p', build.folder, '--quiet',
@@ -106,41 +130,86 @@ def check_simulation(report, build, label):
     if program is None or not os.path.exists(program):
         report.skip(name, 'there is no kommander-sim')
         return
-    report.step(name, [program, '--seeds', SEEDS, '--virtual-seconds', VIRTUAL_SECONDS,
-                       '--require-faults', FAULTS_MIN], build.environment)
+    report.step(name, [program, '--seeds', f'1..{SEEDS}', '--virtual-seconds',
+                       str(VIRTUAL_SECONDS), '--require-faults', str(FAULTS_MIN)],
+                build.environment)
 
 
-def check_chaos(report, build):
+def may_mount():
+    """Whether the kernel lets this process make a small disk of its own."""
+    try:
+        with open('/proc/self/status') as stream:
+            effective = int(re.search(r'^CapEff:\s*([0-9a-f]+)', stream.read(), re.M).group(1), 16)
+    except (OSError, AttributeError):
+        return False
+    return bool(effective >> CAP_SYS_ADMIN & 1)
+
+
+def check_chaos(report, build, form):
     programs = [build.program(name) for name in ('kommander-kv', 'kommander-history')]
     if None in programs:
         report.skip('chaos', 'there is no kommander-kv or no kommander-history')
         return
-    report.step('chaos', ['python3', '-B', 'tools/support/chaos.py', '--seconds', '30',
-                          '--leader-kills', '4', '--program', programs[0], '--judge', programs[1]])
+    without = []
+    if not may_mount():
+        without = ['--no-disk-full']
+        report.skip('chaos with a full disk', 'it takes a right to mount one')
+    for nodes, leader_kills in form.chaos.items():
+        report.step(f'chaos {nodes} nodes',
+                    ['python3', '-B', 'tools/support/chaos.py', '--seconds', '30', '--nodes',
+                     str(nodes), '--leader-kills', str(leader_kills), *without, '--program',
+                     programs[0], '--judge', programs[1]])
 
 
-def check_fuzz(report, arguments):
+def check_fuzz(report, form, arguments):
     if not find_tool('clang++', 16, 19, 18, 17):
         report.skip('fuzz', 'clang++ is not installed')
         return
-    report.step('fuzz', ['python3', '-B', 'tools/support/fuzz.py', '--seconds', FUZZ_S, '--jobs',
-                         str(arguments.jobs)])
+    report.step('fuzz', ['python3', '-B', 'tools/support/fuzz.py', '--seconds', str(form.fuzz_s),
+                         '--jobs', str(arguments.jobs)])
 
 
-def check_crashes(report, release, arguments):
-    """All of the crash matrix, and processes that die at every named point of the code."""
-    matrix = release.program('crash_matrix')
+def check_crash_matrix(report, build):
+    matrix = build.program('crash_matrix')
     if matrix is None:
         report.skip('crash matrix', 'there is no crash_matrix')
     else:
         report.step('crash matrix', [matrix, '--all'])
-    build = Build(report, *CRASH_POINTS, arguments.jobs)
-    server = build.configure() and build.program('kommander-kv')
-    if not server:
-        report.skip('kill matrix', 'there is no kommander-kv')
-    elif build.build([os.path.relpath(server, os.path.abspath(build.folder))]):
-        report.step('kill matrix', ['python3', '-B', 'test/crash/kill_matrix.py', server,
-                                    '--kills', KILLS])
+
+
+def number_of_commit():
+    """Another one for each commit; 0 without git."""
+    if shutil.which('git') is None:
+        return 0
+    told = subprocess.run(['git', 'rev-parse', '--short=8', 'HEAD'], capture_output=True, text=True,
+                          check=False)
+    return int(told.stdout, 16) if told.returncode == 0 else 0
+
+
+def check_defects(report, form, arguments):
+    """Processes that die at named points of the code; tests that notice deliberate defects."""
+    build = Build(report, *DEFECTS, arguments.jobs)
+    programs = build.configure() and [build.program(name)
+                                      for name in ('kommander-kv', 'kommander-sim')]
+    if not programs or None in programs:
+        report.skip('kill matrix and mutants', 'there is no kommander-kv or no kommander-sim')
+        return
+    if not build.build([os.path.relpath(path, os.path.abspath(build.folder)) for path in programs]):
+        return
+    number = number_of_commit()
+    report.step('kill matrix', ['python3', '-B', 'test/crash/kill_matrix.py', programs[0],
+                                '--kills', str(form.kills), '--seed', str(number)])
+    share = ['python3', '-B', 'test/mutants/run.py', '--build', build.folder, '--every',
+             str(form.mutants_every), '--offset', str(number)]
+    listed = subprocess.run([*share, '--list-programs'], check=True, capture_output=True, text=True)
+    if build.build(listed.stdout.split()):
+        report.step('mutants', [*share, '--seeds', str(form.mutant_seeds), '--repeats', '1',
+                                '--jobs', str(arguments.jobs)])
+
+
+def check_coverage(report, arguments):
+    report.step('coverage', ['python3', '-B', 'tools/support/coverage.py', '--minimum-lines', '90',
+                             '--minimum-branches', '80', '--jobs', str(arguments.jobs)])
 
 
 def check_demo(report, build):
@@ -152,11 +221,11 @@ def check_demo(report, build):
     report.step('demo', ['python3', '-B', 'tools/support/demo.py', '--program', program])
 
 
-def release(report, arguments):
+def release(report, form, arguments):
     build = Build(report, 'release', ['-Dwerror=true'], arguments.jobs)
     if not build.configure():
         return
-    if arguments.fast:
+    if form is FAST:
         targets = [*build.targets_under('test/unit', 'test/headers'),
                    *(t for t in build.targets_under('test/sim') if t.endswith('kommander-sim'))]
         if build.build(targets):
@@ -164,20 +233,22 @@ def release(report, arguments):
     elif build.build():
         build.test(time_factor=2)
     check_simulation(report, build, 'release')
-    if not arguments.fast:
+    if form is not FAST:
         check_demo(report, build)
-        check_clang_tidy(report, build, everything=arguments.full)
-    if arguments.full:
-        check_chaos(report, build)
-        check_crashes(report, build, arguments)
-        check_fuzz(report, arguments)
+        check_clang_tidy(report, build, everything=form is FULL)
+        check_chaos(report, build, form)
+    if form is FULL:
+        check_crash_matrix(report, build)
 
 
-# What most can go wrong in: the core, the codecs and the simulation, whole nodes on real threads,
-# and the examples, whose calls users copy.
-SANITIZED_FOLDERS = ('test/unit', 'test/scripts', 'test/sim', 'test/integration', 'examples')
+# What most can go wrong in: the core, the codecs and the simulation, whole nodes on real threads
+# and in processes of their own, and the examples, whose calls users copy.
+SANITIZED_FOLDERS = ('test/unit', 'test/scripts', 'test/sim', 'test/testing', 'test/checkers',
+                     'test/integration', 'examples')
 # The crash matrix has one thread of ours; the storage library's own are not ThreadSanitizer's.
-THREADED_FOLDERS = (*SANITIZED_FOLDERS, 'test/conformance', 'bench')
+THREADED_FOLDERS = (*SANITIZED_FOLDERS, 'test/conformance', 'test/fuzz', 'bench')
+# The rest has no thread and has passed already, as the other compiler built it.
+CLANG_FOLDERS = ('test/unit', 'test/scripts', 'test/conformance', 'test/integration', 'examples')
 
 
 def sanitized(report, arguments, name, sanitizers, folders=None):
@@ -192,19 +263,6 @@ def sanitized(report, arguments, name, sanitizers, folders=None):
         check_simulation(report, build, name)
 
 
-def mutants(report, arguments):
-    """A share of the deliberate defects: the tests still notice them."""
-    build = Build(report, 'mutants', ['-Dwerror=true', '-Dmutants=true'], arguments.jobs)
-    if not build.configure():
-        return
-    folders = ('test/unit', 'test/scripts', 'test/sim', 'test/integration', 'test/conformance',
-               'test/crash')
-    if build.build(tuple(build.targets_under(*folders))):
-        report.step('mutants', ['python3', '-B', 'test/mutants/run.py', '--build', build.folder,
-                                '--every', MUTANTS_EVERY, '--seeds', '32', '--repeats', '1',
-                                '--jobs', str(arguments.jobs)])
-
-
 def clang(report, arguments):
     compiler = find_tool('clang++', 16, 19, 18, 17)
     if not compiler:
@@ -212,31 +270,44 @@ def clang(report, arguments):
         return
     build = Build(report, 'clang', ['-Dwerror=true'], arguments.jobs, {'CXX': compiler})
     if build.configure() and build.build():
-        build.test()
+        build.test(build.tests_under(*CLANG_FOLDERS))
 
 
-def main():
+def run_form(report, form, arguments):
+    """All but the style."""
+    release(report, form, arguments)
+    if form is not FAST:
+        sanitized(report, arguments, 'asan', 'address,undefined',
+                  None if form is FULL else SANITIZED_FOLDERS)
+        check_defects(report, form, arguments)
+        check_fuzz(report, form, arguments)
+    if form is FULL:
+        sanitized(report, arguments, 'tsan', 'thread', THREADED_FOLDERS)
+        clang(report, arguments)
+        check_coverage(report, arguments)
+
+
+def parse():
     parser = argparse.ArgumentParser(prog='tools/check',
                                      description='Everything that a change must pass.')
     form = parser.add_mutually_exclusive_group()
     form.add_argument('--fast', action='store_true', help='style, unit tests, simulation')
-    form.add_argument('--full', action='store_true', help='also TSan, clang, clang-tidy everywhere')
+    form.add_argument('--full', action='store_true', help='also TSan, clang, clang-tidy everywhere;'
+                      ' what is skipped has failed')
     form.add_argument('--fix', action='store_true', help='only format the sources, in place')
     parser.add_argument('--jobs', type=int, default=jobs_default(), help='compilers at a time')
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
     if arguments.fix:
         return fix_format()
-    report = Report('build/logs')
+    form = FAST if arguments.fast else FULL if arguments.full else DEFAULT
+    report = Report('build/logs', is_skip_a_failure=form is FULL)
     check_style(report)
-    release(report, arguments)
-    if not arguments.fast:
-        sanitized(report, arguments, 'asan', 'address,undefined',
-                  None if arguments.full else SANITIZED_FOLDERS)
-    if arguments.full:
-        sanitized(report, arguments, 'tsan', 'thread', THREADED_FOLDERS)
-        mutants(report, arguments)
-        clang(report, arguments)
-    report.finish()
+    run_form(report, form, arguments)
+    report.finish(form.bound_s)
 
 
 if __name__ == '__main__':

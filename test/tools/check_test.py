@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# What each form of tools/check runs. Nothing is built and nothing is run: the builds and the report
+# are stubs, which write down what they were asked for.
+import contextlib
+import os
+import subprocess
+import sys
+import types
+import unittest
+from unittest import mock
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools'))
+
+from support import check  # noqa: E402
+
+
+class StubBuild:
+    environment = {}
+
+    def __init__(self, report, name, options, jobs, environment=None):
+        self.report, self.name, self.folder = report, name, f'build/{name}'
+
+    @staticmethod
+    def configure():
+        return True
+
+    @staticmethod
+    def build(targets=()):
+        return True
+
+    @staticmethod
+    def program(name):
+        return os.path.join(os.getcwd(), name)
+
+    @staticmethod
+    def targets_under(*folders):
+        return []
+
+    @staticmethod
+    def tests_under(*folders):
+        return folders
+
+    def test(self, names=None, time_factor=1):
+        self.report.tests[self.name] = names
+
+
+class StubReport:
+    def __init__(self):
+        self.steps, self.tests, self.skipped = {}, {}, []
+
+    def step(self, name, command, environment=None):
+        self.steps[name] = command
+
+    def skip(self, name, reason):
+        self.skipped.append(name)
+
+
+class Forms(unittest.TestCase):
+    def setUp(self):
+        for name, value in (('Build', StubBuild), ('may_mount', lambda: True),
+                            ('check_clang_tidy', lambda *_, **__: None),
+                            ('number_of_commit', lambda: 77),
+                            ('find_tool', lambda name, *_: name)):
+            self.patch(check, name, value)
+        self.patch(os.path, 'exists', lambda path: True)
+        self.patch(subprocess, 'run', lambda *_, **__: types.SimpleNamespace(stdout='a b'))
+
+    def patch(self, place, name, value):
+        patch = mock.patch.object(place, name, value)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def run_form(self, form):
+        report = StubReport()
+        arguments = types.SimpleNamespace(jobs=2)
+        check.run_form(report, form, arguments)
+        return report
+
+    @staticmethod
+    def option(command, name):
+        return command[command.index(name) + 1]
+
+    def test_the_default_has_a_share_of_everything_that_could_go_on_for_ever(self):
+        steps = self.run_form(check.DEFAULT).steps
+        self.assertEqual(self.option(steps['chaos 3 nodes'], '--seconds'), '30')
+        self.assertEqual(self.option(steps['kill matrix'], '--kills'), '40')
+        self.assertEqual(self.option(steps['fuzz'], '--seconds'), '2')
+        self.assertLessEqual(87 // int(self.option(steps['mutants'], '--every')), 4)
+        self.assertEqual(self.option(steps['mutants'], '--offset'), '77')
+        self.assertIn('simulation release', steps)
+        self.assertNotIn('crash matrix', steps)
+
+    def test_the_long_form_has_all_of_it(self):
+        steps = self.run_form(check.FULL).steps
+        for name in ('chaos 3 nodes', 'chaos 5 nodes', 'kill matrix', 'fuzz', 'mutants'):
+            self.assertIn(name, steps)
+        self.assertGreaterEqual(int(self.option(steps['kill matrix'], '--kills')), 370)
+        self.assertIn('--all', steps['crash matrix'])
+        self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-lines')), 90)
+        self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-branches')), 80)
+
+    def test_the_short_form_has_none_of_it(self):
+        report = self.run_form(check.FAST)
+        self.assertEqual(set(report.tests), {'release'})
+        self.assertEqual(set(report.steps), {'simulation release'})
+
+    def test_the_builds_and_the_folders_of_their_tests(self):
+        tests = self.run_form(check.DEFAULT).tests
+        self.assertEqual((set(tests), tests['release']), ({'release', 'asan'}, None))
+        for folder in ('test/unit', 'test/sim', 'test/integration', 'examples'):
+            self.assertIn(folder, tests['asan'])
+        tests = self.run_form(check.FULL).tests
+        self.assertEqual((tests['release'], tests['asan']), (None, None))
+        for folder in ('test/unit', 'test/sim', 'test/integration', 'test/conformance', 'bench',
+                       'examples'):
+            self.assertIn(folder, tests['tsan'])
+        self.assertIn('test/unit', tests['clang'])
+
+    def test_without_the_right_to_mount_the_full_disk_is_told_as_skipped(self):
+        self.assertNotIn('--no-disk-full', self.run_form(check.DEFAULT).steps['chaos 3 nodes'])
+        self.patch(check, 'may_mount', lambda: False)
+        report = self.run_form(check.DEFAULT)
+        self.assertIn('--no-disk-full', report.steps['chaos 3 nodes'])
+        self.assertEqual(report.skipped, ['chaos with a full disk'])
+
+    def test_only_the_long_form_fails_by_what_it_skips(self):
+        self.patch(os, 'makedirs', lambda *_, **__: None)
+        for option, is_skip_a_failure in (([], False), (['--fast'], False), (['--full'], True)):
+            with mock.patch.object(sys, 'argv', ['check', *option]), \
+                    mock.patch.object(check, 'run_form') as run, \
+                    mock.patch.object(check, 'check_style'), \
+                    contextlib.redirect_stdout(None), self.assertRaises(SystemExit):
+                check.main()
+            self.assertEqual(run.call_args.args[0].is_skip_a_failure, is_skip_a_failure)
+
+
+class Machine(unittest.TestCase):
+    def test_the_right_to_mount(self):
+        for status, may in (('Name:\tx\nCapEff:\t0000000000000000\n', False),
+                            ('Name:\tx\nCapEff:\t00000000a80425fb\n', False),  # a container's root
+                            ('Name:\tx\nCapEff:\t0000000000200000\n', True),
+                            ('Name:\tx\nCapEff:\t000001ffffffffff\n', True), ('', False)):
+            with mock.patch('builtins.open', mock.mock_open(read_data=status)):
+                self.assertEqual(check.may_mount(), may, status)
+        with mock.patch('builtins.open', side_effect=OSError):
+            self.assertFalse(check.may_mount())
+
+    def test_each_commit_has_a_number_and_without_one_there_is_one_too(self):
+        ended = types.SimpleNamespace(returncode=0, stdout='c71101fa\n')
+        with mock.patch('shutil.which', lambda _: 'git'), \
+                mock.patch('subprocess.run', lambda *_, **__: ended):
+            self.assertEqual(check.number_of_commit(), 0xc71101fa)
+            ended.returncode, ended.stdout = 128, ''
+            self.assertEqual(check.number_of_commit(), 0)
+        with mock.patch('shutil.which', lambda _: None):
+            self.assertEqual(check.number_of_commit(), 0)
+
+
+if __name__ == '__main__':
+    unittest.main()
