@@ -1,5 +1,5 @@
-# Whether a mutant is noticed: the suites and the simulation with one mutant on, what they do without
-# any, and what of it counts.
+# Whether a mutant is noticed: the suites and the simulation with one mutant on, what they do
+# without any, and what of it counts.
 import concurrent.futures
 import functools
 import os

@@ -36,7 +36,9 @@ def first_match(pattern, lines):
 
 def faults_wanted(virtual_s):
     """Of every kind in a simulation of that length. In a short one chance decides."""
-    return virtual_s * FAULTS_MIN // FAULTS_MIN_VIRTUAL_S if virtual_s >= FAULTS_MIN_VIRTUAL_S else 0
+    if virtual_s < FAULTS_MIN_VIRTUAL_S:
+        return 0
+    return virtual_s * FAULTS_MIN // FAULTS_MIN_VIRTUAL_S
 
 
 class Part:
