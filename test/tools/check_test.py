@@ -93,7 +93,8 @@ class Forms(unittest.TestCase):
 
     def test_the_long_form_has_all_of_it(self):
         steps = self.run_form(check.FULL).steps
-        for name in ('chaos 3 nodes', 'chaos 5 nodes', 'kill matrix', 'fuzz', 'mutants'):
+        for name in ('chaos 3 nodes', 'chaos 5 nodes', 'kill matrix', 'fuzz', 'mutants',
+                     'simulation speed', 'simulation release liar'):
             self.assertIn(name, steps)
         self.assertGreaterEqual(int(self.option(steps['kill matrix'], '--kills')), 370)
         self.assertIn('--all', steps['crash matrix'])
@@ -103,7 +104,8 @@ class Forms(unittest.TestCase):
     def test_the_short_form_has_none_of_it(self):
         report = self.run_form(check.FAST)
         self.assertEqual(set(report.tests), {'release'})
-        self.assertEqual(set(report.steps), {'simulation release'})
+        self.assertEqual(set(report.steps), {'simulation release', 'simulation release stranger',
+                                             'simulation release liar'})
 
     def test_the_builds_and_the_folders_of_their_tests(self):
         tests = self.run_form(check.DEFAULT).tests

@@ -309,12 +309,13 @@ class Verdicts(World):
                              ' --require-faults 250'))
 
     def test_chaos(self):
-        end = 'chaos: operations=9 acknowledged=5 unknown=1 faults=4 violations=0'
+        end = 'chaos: operations=9 acknowledged=5 unknown=1 faults=4 failovers=30 violations=0'
         self.assertEqual(self.judge(soak_parts.Chaos, ['x', end], True, 7),
-                         Tally(7, 7, 1, faults=4, operations=9))
+                         Tally(7, 7, 1, faults=34, operations=9))
         for lines, succeeded in ((['seed 7'], False), ([end], False), (['seed 7'], True)):
             bad = self.judge(soak_parts.Chaos, lines, succeeded, 8)
-            self.assertEqual(bad.replay, 'tools/chaos --seconds 60 --seed 8 --nodes 5')
+            self.assertEqual(bad.replay,
+                             'tools/chaos --seconds 60 --seed 8 --nodes 5 --leader-kills 30')
 
     def test_every_fuzz_target_has_a_row_of_its_own(self):
         asked = []

@@ -32,7 +32,7 @@ class Form(typing.NamedTuple):
 FAST = Form()
 DEFAULT = Form(bound_s=45 * 60, chaos={3: 4}, kills=40, fuzz_s=2, mutants_every=22, mutant_seeds=8)
 # 400 kills are enough to demand that every named point was reached.
-FULL = Form(bound_s=90 * 60, chaos={3: 4, 5: 20}, kills=400, fuzz_s=10, mutants_every=8,
+FULL = Form(bound_s=90 * 60, chaos={3: 20, 5: 20}, kills=400, fuzz_s=10, mutants_every=8,
             mutant_seeds=32)
 CAP_SYS_ADMIN = 21  # linux/capability.h
 # Named points where a process can die, and deliberate defects: one build, both at rest.
@@ -86,6 +86,7 @@ def check_style(report):
     report.step('tools', ['python3', '-B', 'test/tools/support_test.py'])
     report.step('soak ledger', ['python3', '-B', 'test/tools/soak_test.py'])
     report.step('demo judgement', ['python3', '-B', 'test/tools/demo_test.py'])
+    report.step('chaos judgement', ['python3', '-B', 'test/tools/chaos_test.py'])
     report.step('check judgement', ['python3', '-B', 'test/tools/check_test.py'])
     report.step('mutants judgement', ['python3', '-B', 'test/tools/mutants_test.py'])
 
@@ -124,6 +125,12 @@ def check_clang_tidy(report, build, everything):
     report.step('clang-tidy', command)
 
 
+# Whoever speaks to the nodes without being asked.
+UNASKED = (('stranger', ['--seeds', '1..100', '--virtual-seconds', '60', '--stranger']),
+           ('liar', ['--seeds', '1..100', '--virtual-seconds', '60', '--liar']))
+SPEED_MIN = 200  # virtual seconds per second of a core, of 5 nodes with 4 partitions
+
+
 def check_simulation(report, build, label):
     program = build.program('kommander-sim')
     name = f'simulation {label}'
@@ -133,6 +140,18 @@ def check_simulation(report, build, label):
     report.step(name, [program, '--seeds', f'1..{SEEDS}', '--virtual-seconds',
                        str(VIRTUAL_SECONDS), '--require-faults', str(FAULTS_MIN)],
                 build.environment)
+    for who, how in UNASKED:
+        report.step(f'simulation {label} {who}', [program, *how], build.environment)
+
+
+def check_speed(report, build):
+    program = build.program('kommander-sim')
+    if program is None:
+        report.skip('simulation speed', 'there is no kommander-sim')
+        return
+    report.step('simulation speed', [program, '--seeds', '1..20', '--virtual-seconds', '120',
+                                     '--nodes', '5', '--partitions', '4', '--jobs', '1',
+                                     '--require-speed', str(SPEED_MIN)])
 
 
 def may_mount():
@@ -238,6 +257,7 @@ def release(report, form, arguments):
         check_clang_tidy(report, build, everything=form is FULL)
         check_chaos(report, build, form)
     if form is FULL:
+        check_speed(report, build)
         check_crash_matrix(report, build)
 
 

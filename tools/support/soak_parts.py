@@ -86,11 +86,15 @@ class Simulation(Part):
     def options(self):
         return f'{self.arguments.virtual_seconds} s'
 
+    def modes(self):
+        return []
+
     def run(self, number):
         last = number + self.arguments.seeds_per_slice - 1
         seconds = self.arguments.virtual_seconds
         how = ['--seeds', f'{number}..{last}', '--virtual-seconds', str(seconds),
-               '--require-faults', str(faults_wanted(seconds * self.arguments.seeds_per_slice))]
+               '--require-faults', str(faults_wanted(seconds * self.arguments.seeds_per_slice)),
+               *self.modes()]
         succeeded, lines = self.execute(
             [self.program, *how, '--jobs', str(self.arguments.jobs)])
         end = lines[-1] if lines and lines[-1].startswith('sim: ') else ''
@@ -104,24 +108,34 @@ class Simulation(Part):
         return self.verdict(tally, succeeded, tally.count == last - number + 1, replay)
 
 
+class Unasked(Simulation):
+    """Beside the faults, a stranger and now and then a member that lies."""
+    name = 'liar'
+
+    def modes(self):
+        return ['--stranger', '--liar']
+
+
 class Chaos(Part):
     name = 'chaos'
+    LEADER_KILLS = 30
 
     def prepare(self):
         self.server = keep(build_program('kommander-kv', self.arguments.jobs))
         self.judge = keep(build_program('kommander-history', self.arguments.jobs))
 
     def options(self):
-        return f'{self.arguments.chaos_seconds} s, 3 and 5 nodes'
+        return f'{self.arguments.chaos_seconds} s and {self.LEADER_KILLS} leaders, 3 and 5 nodes'
 
     def run(self, number):
         how = ['--seconds', str(self.arguments.chaos_seconds), '--seed', str(number), '--nodes',
-               '3' if number % 2 else '5']
+               '3' if number % 2 else '5', '--leader-kills', str(self.LEADER_KILLS)]
         succeeded, lines = self.execute(
             ['python3', '-B', 'tools/support/chaos.py', *how, '--program', self.server, '--judge',
              self.judge])
         end = first_match('^(chaos: .*)$', lines)
-        tally = Tally(number, number, 1, faults=int(number_after('faults', end)),
+        faults = number_after('faults', end) + number_after('failovers', end)
+        tally = Tally(number, number, 1, faults=int(faults),
                       operations=int(number_after('operations', end)),
                       violations=int(number_after('violations', end)))
         return self.verdict(tally, succeeded, bool(end), ' '.join(['tools/chaos', *how]))
@@ -205,5 +219,5 @@ class KillMatrix(Part):
                             ' '.join(['test/crash/kill_matrix.py kommander-kv', *how]))
 
 
-PARTS = {part.name: part for part in (Simulation, Chaos, Fuzz, CrashMatrix, KillMatrix)}
+PARTS = {part.name: part for part in (Simulation, Unasked, Chaos, Fuzz, CrashMatrix, KillMatrix)}
 DEFAULT = ('simulation', 'chaos', 'fuzz')
