@@ -164,7 +164,8 @@ void Core::Impl::Finish() {
 
 void Core::Impl::IssueWrite() {
   const LogIndex last = log_.last();
-  const bool wanted = hard_state_dirty_ || new_boundary_ || truncate_from_ || written_to_ < last;
+  const bool wanted = hard_state_dirty_ || new_boundary_ || truncate_from_ || written_to_ < last ||
+                      (options_.writes_commits && std::min(committed_, last) > hinted_);
   if (!wanted || failed_) return;
   WriteUnit& unit = effects_->write.emplace();
   unit.partition = options_.partition;

@@ -29,6 +29,9 @@ struct CoreOptions {
   Duration election_timeout = std::chrono::milliseconds(1000);  // T; drawn from [T, 2T)
   Duration heartbeat_interval{};                                // 0: T/6
   Duration stall_max{};  // 0: 2T; an older unanswered write is a stall
+  // Writes what is newly committed at once, where nothing else is written: a restart then knows it
+  // without hearing a leader. Else the commit index rides along with the next write.
+  bool writes_commits = false;
   std::size_t entry_bytes_max = 8u << 20;
   std::size_t append_bytes_max = 1u << 20;  // one append message, unless one entry is larger
   std::size_t append_entries_max = 4096;

@@ -24,6 +24,9 @@ raft::CoreOptions OptionsOf(const NodeServices& services, PartitionId partition)
   options.election_timeout = configuration.election_timeout();
   options.heartbeat_interval = configuration.heartbeat_interval();
   options.stall_max = configuration.stall_max();
+  // Who counts for whom is told by what is committed there, and an election after a restart needs
+  // it: a node must not have to hear a leader before it may elect one.
+  options.writes_commits = partition == kSystemPartition;
   options.entry_bytes_max = configuration.entry_bytes_max();
   options.inflight_bytes_max = configuration.inflight_bytes_max();
   options.uncommitted_bytes_max = configuration.uncommitted_bytes_max();

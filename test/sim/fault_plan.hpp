@@ -73,14 +73,6 @@ struct Fault {
 
 using FaultKinds = std::bitset<kFaultKinds>;
 
-// The kinds that a cluster need not survive while a member of it lies: a second machine is gone for
-// good.
-[[nodiscard]] inline FaultKinds DisksLost() noexcept {
-  return FaultKinds()
-      .set(static_cast<std::size_t>(FaultKind::kReplace))
-      .set(static_cast<std::size_t>(FaultKind::kImpostor));
-}
-
 struct FaultPlanOptions {
   std::uint32_t nodes = 3;
   std::uint32_t partitions = 1;  // beside the system partition

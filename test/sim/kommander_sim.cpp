@@ -337,8 +337,7 @@ bool HasEveryFault(const Arguments& arguments, const Totals& totals) {
   bool is_complete = true;
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);
-    const bool cannot = (arguments.nodes != 0 && arguments.nodes < NodesNeeded(kind)) ||
-                        (arguments.liar && DisksLost()[i]);
+    const bool cannot = arguments.nodes != 0 && arguments.nodes < NodesNeeded(kind);
     if (cannot || totals.faults[i] >= arguments.require_faults) continue;
     is_complete = false;
     std::printf("fault %s took effect %" PRIu64 " times, and %" PRIu64 " were required\n",
@@ -518,7 +517,7 @@ void AddOptions(CLI::App& app, Arguments& arguments, std::string& seeds) {
   app.add_option("--require-faults", arguments.require_faults,
                  "fail when a kind of fault took effect less often over all seeds; kinds that need "
                  "more nodes than --nodes (bridge, replace and impostor 3, ring 4, those of links "
-                 "and members 2) are exempt, replace and impostor with --liar too; with --stranger "
+                 "and members 2) are exempt; with --stranger "
                  "or --liar, fail when less of what they say was heard");
   app.add_option(
          "--require-speed", arguments.require_speed,

@@ -61,7 +61,6 @@ Simulation::Simulation(SimulationOptions options)
   plan_options.partitions = cluster_.partitions;
   plan_options.length = options_.length;
   plan_options.kinds = options_.kinds;
-  if (options_.liar) plan_options.kinds &= ~DisksLost();
   Chance plan_chance = world_.Fork(0x706c61);
   if (options_.plan) {
     plan_ = *options_.plan;

@@ -25,6 +25,32 @@ TEST_CASE("a commit is believed as far as the message vouches for the log") {
   CHECK(node.core.Status().committed == LogIndex(1));
 }
 
+TEST_CASE("what is committed is written with the next write, or at once where that is asked for") {
+  for (const bool writes_commits : {false, true}) {
+    CoreOptions options = LoneCore::Options();
+    options.writes_commits = writes_commits;
+    LoneCore node({1, 1, 1}, 0, options);
+    node.Step(LoneCore::From(2, 2, Heartbeat{}));
+    node.Sync();  // of the new term
+    AppendRequest append = LoneCore::Append(3, 1, {});
+    append.commit = LogIndex(2);
+    node.Step(LoneCore::From(2, 2, append));
+    REQUIRE(node.core.Status().committed == LogIndex(2));
+    REQUIRE(node.effects.write.has_value() == writes_commits);
+    if (writes_commits) {
+      CHECK(node.effects.write->commit_hint == LogIndex(2));
+      CHECK(node.effects.write->entries.empty());
+      CHECK_FALSE(node.effects.write->hard_state);
+      node.Sync();
+    }
+    node.Step(LoneCore::From(2, 2, append));
+    CHECK_FALSE(node.effects.write);  // once
+    node.Step(LoneCore::From(2, 2, LoneCore::Append(3, 1, {2})));
+    REQUIRE(node.effects.write);
+    CHECK(node.effects.write->commit_hint.has_value() != writes_commits);
+  }
+}
+
 TEST_CASE("entries with a gap, of falling or future terms, or with strange members are ignored") {
   const auto ignores = [](AppendRequest append) {
     LoneCore node({1});

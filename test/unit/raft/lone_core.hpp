@@ -16,8 +16,9 @@ namespace kommander::raft::test {
 class LoneCore {
  public:
   // Entry i of the log has terms[i - 1]; the first `committed` of them are known to be committed.
-  explicit LoneCore(const std::vector<std::uint64_t>& terms = {}, std::uint64_t committed = 0)
-      : core(Options(), Recovered(terms, committed), LogIndex(), now) {
+  explicit LoneCore(const std::vector<std::uint64_t>& terms = {}, std::uint64_t committed = 0,
+                    CoreOptions options = Options())
+      : core(std::move(options), Recovered(terms, committed), LogIndex(), now) {
     Step(Enable{true});
   }
 
@@ -80,17 +81,18 @@ class LoneCore {
     return sent;
   }
 
+  static CoreOptions Options() {
+    CoreOptions options;
+    options.self = NodeId(1);
+    return options;
+  }
+
   Instant now{std::chrono::seconds(1000)};
   Core core;
   Effects effects;  // of the last step
   UnitId issued;
 
  private:
-  static CoreOptions Options() {
-    CoreOptions options;
-    options.self = NodeId(1);
-    return options;
-  }
   static RecoveredPartition Recovered(const std::vector<std::uint64_t>& terms,
                                       std::uint64_t committed) {
     RecoveredPartition recovered;

@@ -75,7 +75,7 @@ class SlowDisk final : public IoScheduler {
 
 // Node 2 of three, with an empty log.
 struct Follower {
-  Follower() {
+  explicit Follower(PartitionId of = PartitionId(1)) : partition(of) {
     services->executor = context.get_executor();
     services->configuration.Id(NodeId(2));
     services->clock = std::make_shared<StillClock>();
@@ -83,7 +83,7 @@ struct Follower {
     services->transport = transport;
     RecoveredPartition recovered;
     recovered.boundary.configuration = Configuration({NodeId(1), NodeId(2), NodeId(3)});
-    actor = std::make_shared<PartitionActor>(services, 1, std::move(recovered), true);
+    actor = std::make_shared<PartitionActor>(services, partition, std::move(recovered), true);
     actor->Start();
     Run();
   }
@@ -98,7 +98,7 @@ struct Follower {
   }
   void Hear(MessageBody body, Term term = Term(1)) {
     std::vector<Message> messages;
-    messages.emplace_back(PartitionId(1), NodeId(1), NodeId(2), term, std::move(body));
+    messages.emplace_back(partition, NodeId(1), NodeId(2), term, std::move(body));
     actor->SubmitMessages(messages.begin(), messages.end());
     Run();
   }
@@ -110,6 +110,7 @@ struct Follower {
     return append;
   }
 
+  const PartitionId partition;
   asio::io_context context;
   std::shared_ptr<NodeServices> services = std::make_shared<NodeServices>(NodeId(2));
   std::shared_ptr<SlowDisk> disk = std::make_shared<SlowDisk>();
@@ -140,6 +141,24 @@ TEST_CASE("entries that the disk has no room for are dropped, and taken when the
   CHECK(reply->accepted);
   CHECK(reply->matched == LogIndex(1));
   CHECK(node.services->appends_dropped.load() == 1);
+}
+
+TEST_CASE("what the system partition commits is on disk at once, for elections after a restart") {
+  for (const PartitionId partition : {kSystemPartition, PartitionId(1)}) {
+    Follower node(partition);
+    node.Hear(Follower::Append(1));
+    node.disk->Sync();
+    node.Run();
+    REQUIRE(node.disk->units.size() == 1);
+    node.Hear(Heartbeat(LogIndex(1), 1));
+    REQUIRE(node.actor->Status().committed == LogIndex(1));
+    if (partition == kSystemPartition) {
+      REQUIRE(node.disk->units.size() == 2);
+      CHECK(node.disk->units[1].commit_hint == LogIndex(1));
+    } else {
+      CHECK(node.disk->units.size() == 1);
+    }
+  }
 }
 
 TEST_CASE("what a node owes finds its place on a disk without room") {
