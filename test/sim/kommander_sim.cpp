@@ -383,6 +383,7 @@ bool StartWorker(const Arguments& arguments, std::vector<Worker>& workers, std::
   ::close(files[1]);
   workers[job].process = process;
   workers[job].file = files[0];
+  workers[job].seed = arguments.first + job;  // until it says so itself
   workers[job].beat_at = std::chrono::steady_clock::now();
   return true;
 }
