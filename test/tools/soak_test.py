@@ -317,6 +317,13 @@ class Verdicts(World):
             self.assertEqual(bad.replay,
                              'tools/chaos --seconds 60 --seed 8 --nodes 5 --leader-kills 30')
 
+    def test_what_comes_with_seeds_does_not_come_oftener_in_longer_ones(self):
+        wanted = soak_parts.faults_wanted
+        self.assertEqual(wanted(100, 120), soak_parts.FAULTS_MIN)
+        self.assertEqual(wanted(200, 360), 2 * soak_parts.FAULTS_MIN)
+        self.assertEqual(wanted(1000, 60), 5 * soak_parts.FAULTS_MIN)
+        self.assertEqual(wanted(99, 120), 0)
+
     def test_every_fuzz_target_has_a_row_of_its_own(self):
         asked = []
 

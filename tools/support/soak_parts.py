@@ -12,8 +12,8 @@ from support.soak_ledger import Tally
 from support.steps import read_lines
 
 KEPT_PROGRAMS = 'build/soak/programs'
-# Every kind of fault takes effect so often in so many virtual seconds; the rarest comes to 90.
-FAULTS_MIN, FAULTS_MIN_VIRTUAL_S = 50, 12_000
+# Every kind of fault takes effect so often in so many seeds of 120 s; the rarest comes to 90.
+FAULTS_MIN, FAULTS_MIN_SEEDS, FAULTS_MIN_VIRTUAL_S = 50, 100, 12_000
 
 
 def keep(path):
@@ -34,8 +34,10 @@ def first_match(pattern, lines):
     return next((match.group(1) for match in map(re.compile(pattern).search, lines) if match), '')
 
 
-def faults_wanted(virtual_s):
-    """Of every kind in a simulation of that length. In a short one chance decides."""
+def faults_wanted(seeds, seconds):
+    """Of every kind, for so many seeds of so many virtual seconds. Some come with time, others,
+    like what is lost while a store is made, with each seed. In a short one chance decides."""
+    virtual_s = min(seeds * seconds, seeds * FAULTS_MIN_VIRTUAL_S // FAULTS_MIN_SEEDS)
     if virtual_s < FAULTS_MIN_VIRTUAL_S:
         return 0
     return virtual_s * FAULTS_MIN // FAULTS_MIN_VIRTUAL_S
@@ -93,7 +95,7 @@ class Simulation(Part):
         last = number + self.arguments.seeds_per_slice - 1
         seconds = self.arguments.virtual_seconds
         how = ['--seeds', f'{number}..{last}', '--virtual-seconds', str(seconds),
-               '--require-faults', str(faults_wanted(seconds * self.arguments.seeds_per_slice)),
+               '--require-faults', str(faults_wanted(self.arguments.seeds_per_slice, seconds)),
                *self.modes()]
         succeeded, lines = self.execute(
             [self.program, *how, '--jobs', str(self.arguments.jobs)])
