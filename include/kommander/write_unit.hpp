@@ -53,8 +53,7 @@ struct WriteUnit {
   std::optional<LogIndex> truncate_from;   // this entry and all after it go
   std::vector<Entry> entries;              // contiguous, following what is left
   std::optional<HardState> hard_state;
-  std::optional<LogIndex>
-      commit_hint;  // known committed; rides along, never worth a sync of its own
+  std::optional<LogIndex> commit_hint;  // known committed
 
   [[nodiscard]] std::size_t SizeBytes() const noexcept {
     std::size_t bytes = 64;

@@ -182,7 +182,8 @@ std::string RaftNode::DescribeWait() const {
   }
   const std::string of_all = " of " + std::to_string(voters.size()) + " initial members";
   if (2 * (live_.size() + 1) > voters.size()) {
-    return self + " and " + reached + of_all + " see each other, but nobody leads partition 0 yet";
+    const std::string seen = reached.empty() ? self : self + " and " + reached;
+    return seen + of_all + " can elect a leader, but nobody leads partition 0 yet";
   }
   return self + " has reached " + (reached.empty() ? "no other node" : "only " + reached) + of_all +
          ": a majority has to run for the first start";

@@ -1,10 +1,10 @@
 // When a call of a faulty log fails, and what it leaves behind.
 #include <array>
 #include <condition_variable>
-#include <mutex>
 #include <set>
 #include <utility>
 
+#include <kommander/detail/mutex.hpp>
 #include <kommander/memory_wal.hpp>
 #include <kommander/testing/faulty_wal.hpp>
 
@@ -30,55 +30,55 @@ class FaultyWal::State {
   enum class Fault { kFailWrite, kFailSync, kFillUp, kCorruptRead, kCount };
 
   void Expect(Fault fault, std::uint64_t nth) {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     Of(fault).Set(nth);
   }
   void SetFreeBytes(std::optional<std::uint64_t> bytes) {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     free_bytes_ = bytes;
   }
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     return free_bytes_;
   }
   void SetHeld(bool held) {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     is_held_ = held;
     released_.notify_all();
   }
   void SetHook(Hook hook) {
     auto shared = hook ? std::make_shared<const Hook>(std::move(hook)) : nullptr;
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     hook_.swap(shared);
   }
   [[nodiscard]] std::uint64_t calls(Call call) const {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     return calls_[static_cast<std::size_t>(call)];
   }
   [[nodiscard]] std::uint64_t writes_failed() const {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     return writes_failed_;
   }
   [[nodiscard]] std::uint64_t faults() const {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     return faults_;
   }
 
   void BeginOpen() {
     RunHook(Call::kOpen);
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     Count(Call::kOpen);
     has_failed_ = false;
   }
   void BeginReading(Call call) {
     RunHook(call);
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     Count(call);
   }
   // Read and Recover; false: the partition is damaged.
   bool BeginReading(Call call, PartitionId partition) {
     RunHook(call);
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     Count(call);
     if (call == Call::kRead && Of(Fault::kCorruptRead).Tick()) damaged_.insert(partition);
     if (!damaged_.contains(partition)) return true;
@@ -86,7 +86,7 @@ class FaultyWal::State {
     return false;
   }
   void MendPartition(PartitionId partition) {
-    const std::lock_guard lock(mutex_);
+    const detail::MutexLock lock(mutex_);
     damaged_.erase(partition);
   }
   // A call that writes: `pass` hands it to the log inside.
@@ -101,20 +101,22 @@ class FaultyWal::State {
  private:
   enum class Fate { kGood, kUnwritten, kUnsynced };
 
-  Countdown& Of(Fault fault) { return countdowns_[static_cast<std::size_t>(fault)]; }
+  Countdown& Of(Fault fault) KOMMANDER_REQUIRES(mutex_) {
+    return countdowns_[static_cast<std::size_t>(fault)];
+  }
   void RunHook(Call call) {
     std::shared_ptr<const Hook> hook;
     {
-      const std::lock_guard lock(mutex_);
+      const detail::MutexLock lock(mutex_);
       hook = hook_;
     }
     if (hook != nullptr) (*hook)(call);
   }
-  void Count(Call call) { ++calls_[static_cast<std::size_t>(call)]; }
+  void Count(Call call) KOMMANDER_REQUIRES(mutex_) { ++calls_[static_cast<std::size_t>(call)]; }
   Fate BeginWriting(Call call) {
     RunHook(call);
-    std::unique_lock lock(mutex_);
-    released_.wait(lock, [this] { return !is_held_; });
+    detail::MutexLock lock(mutex_);
+    while (is_held_) released_.wait(lock.native());
     Count(call);
     const bool fails_writing = Of(Fault::kFailWrite).Tick();
     const bool fails_syncing = Of(Fault::kFailSync).Tick();
@@ -131,15 +133,17 @@ class FaultyWal::State {
     return fate;
   }
 
-  mutable std::mutex mutex_;
+  mutable detail::Mutex mutex_;
   std::condition_variable released_;
-  bool is_held_ = false;
-  bool has_failed_ = false;  // until the next Open
-  std::array<Countdown, static_cast<std::size_t>(Fault::kCount)> countdowns_;
-  std::optional<std::uint64_t> free_bytes_;
-  std::set<PartitionId> damaged_;
-  std::shared_ptr<const Hook> hook_;
-  std::array<std::uint64_t, static_cast<std::size_t>(Call::kPutMetadata) + 1> calls_{};
+  bool is_held_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  bool has_failed_ KOMMANDER_GUARDED_BY(mutex_) = false;  // until the next Open
+  std::array<Countdown, static_cast<std::size_t>(Fault::kCount)> countdowns_
+      KOMMANDER_GUARDED_BY(mutex_);
+  std::optional<std::uint64_t> free_bytes_ KOMMANDER_GUARDED_BY(mutex_);
+  std::set<PartitionId> damaged_ KOMMANDER_GUARDED_BY(mutex_);
+  std::shared_ptr<const Hook> hook_ KOMMANDER_GUARDED_BY(mutex_);
+  std::array<std::uint64_t, static_cast<std::size_t>(Call::kPutMetadata) + 1> calls_
+      KOMMANDER_GUARDED_BY(mutex_){};
   std::uint64_t writes_failed_ = 0;
   std::uint64_t faults_ = 0;
 };

@@ -5,8 +5,7 @@
 // A disturber stays within what an honest node could do to others: it asks for votes with logs that
 // it does not have, calls elections off and on, refuses everything, claims to lead terms that
 // nobody else is in. It forges no vote, acknowledgement, read round, entry or commit. Every promise
-// holds against it, and when it falls silent the cluster recovers, unless a disk was lost for good
-// beside.
+// holds against it, and when it falls silent the cluster recovers.
 //
 // A deceiver says anything. One such member can make two nodes commit different entries, forge the
 // members of a partition and use up the terms, so neither agreement nor recovery can be promised.

@@ -12,11 +12,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support.build import CRASH_POINTS, Build  # noqa: E402
-from support.soak_parts import FAULTS_MIN, FAULTS_MIN_VIRTUAL_S  # noqa: E402
+from support.soak_parts import FAULTS_MIN, FAULTS_MIN_SEEDS, FAULTS_MIN_VIRTUAL_S  # noqa: E402
 from support.steps import Report, jobs_default, say  # noqa: E402
 
 CLANG_FORMAT_MAJOR = 14  # another version formats differently
-SEEDS, VIRTUAL_SECONDS = 100, FAULTS_MIN_VIRTUAL_S // 100
+SEEDS, VIRTUAL_SECONDS = FAULTS_MIN_SEEDS, FAULTS_MIN_VIRTUAL_S // FAULTS_MIN_SEEDS
 
 
 class Form(typing.NamedTuple):

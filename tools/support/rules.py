@@ -147,6 +147,10 @@ BANNED = (
      r'|\bgettimeofday\b|\btime\s*\(\s*(nullptr|NULL|0)\s*\)', 'ask kommander::Clock for the time'),
     (('lib/', 'include/', 'transports/', 'storage/'), ('lib/platform/',),
      r'\bstd\s*::\s*(jthread|thread|async)\b|\bpthread_create\b', 'use lib/platform/io_threads'),
+    (('lib/', 'include/', 'transports/', 'storage/'),
+     ('include/kommander/detail/mutex.hpp', 'lib/raft/'),  # the core has a rule of its own
+     r'\bstd\s*::\s*((shared_|recursive_|timed_)*mutex|lock_guard|unique_lock|scoped_lock'
+     r'|shared_lock)\b', 'use detail/mutex.hpp: the compiler then knows what is guarded'),
     (('lib/', 'include/'), ('lib/platform/',), r'\brandom_device\b|\bgetrandom\b|\bs?rand\s*\(',
      'use a seeded generator'),
     (('lib/', 'include/'), ('lib/platform/',), r'\bio_context\b|\bthread_pool\b',

@@ -48,6 +48,8 @@ BAD = {
         ({'lib/manager/a.cpp': _HEAD + 'asio::io_context c;\n'}, ('lib/manager/a.cpp', 2)),
         ({'lib/manager/a.cpp': _HEAD + '::usleep(1);\n'}, ('lib/manager/a.cpp', 2)),
         ({'test/unit/a.cpp': _HEAD + 'std::this_thread::sleep_for(1s);\n'}, ('test/unit/a.cpp', 2)),
+        ({'transports/tcp/a.hpp': _HEAD + 'std::mutex m;\n'}, ('transports/tcp/a.hpp', 2)),
+        ({'storage/a.cpp': _HEAD + 'const std::lock_guard lock(m);\n'}, ('storage/a.cpp', 2)),
         ({'test/unit/a.cpp': _HEAD + 'sleep(1);\n'}, ('test/unit/a.cpp', 2)),
         ({'test/a.py': '# Why.\nimport time\ntime.sleep(1)\n'}, ('test/a.py', 3)),
         ({'lib/raft/a.cpp': _HEAD + 'void F() { throw 1; }\n'}, ('lib/raft/a.cpp', 2)),

@@ -17,8 +17,6 @@
 #endif
 #define KOMMANDER_GUARDED_BY(mutex) KOMMANDER_THREAD_ANNOTATION(guarded_by(mutex))
 #define KOMMANDER_REQUIRES(mutex) KOMMANDER_THREAD_ANNOTATION(requires_capability(mutex))
-#define KOMMANDER_REQUIRES_SHARED(mutex) \
-  KOMMANDER_THREAD_ANNOTATION(requires_shared_capability(mutex))
 
 namespace kommander::detail {
 
