@@ -120,7 +120,7 @@ void Core::Impl::ExpireRequests() {
   if (now_ >= earliest_read_deadline_) {
     earliest_read_deadline_ = kNever;
     std::erase_if(reads_, [&](const LocalRead& read) {
-      if (read.deadline <= now_) {
+      if (read.deadline <= now_ && !KOMMANDER_MUTANT(read_waits_for_ever)) {
         Complete(read.request, RaftErrc::ReadTimeout);
         return true;
       }

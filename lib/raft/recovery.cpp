@@ -1,6 +1,7 @@
 // Every rule that the log, the members and the ledger of a new core rely on.
 #include "raft/recovery.hpp"
 
+#include "mutants/mutants.hpp"
 #include "raft/ledger.hpp"
 #include "raft/membership.hpp"
 
@@ -17,8 +18,9 @@ std::optional<std::string> FindTermDamage(const RecoveredPartition& recovered) {
   Term term = recovered.boundary.term;
   for (const TermRun& run : recovered.terms) {
     const bool is_first = &run == &recovered.terms.front();
+    const bool is_next = run.first == next || KOMMANDER_MUTANT(log_begins_after_a_gap);
     const bool follows =
-        is_first ? run.first == next && run.term >= term : run.first >= next && run.term > term;
+        is_first ? is_next && run.term >= term : run.first >= next && run.term > term;
     if (!follows || !run.term || run.first > recovered.last_index) {
       return "the terms do not ascend along the log" + At(run.first);
     }

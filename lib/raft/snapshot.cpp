@@ -160,7 +160,8 @@ void Core::Impl::HandOff() {
                        options_.fetches_max + 1);
     }
     const std::size_t bytes = entry->SizeBytes();
-    if (handing_bytes_ != 0 && handing_bytes_ + bytes > options_.apply_bytes_max) return;
+    const bool fits_in = handing_bytes_ + bytes <= options_.apply_bytes_max;
+    if (handing_bytes_ != 0 && !fits_in && !KOMMANDER_MUTANT(apply_bound_ignored)) return;
     const Verdict verdict = ledger_.Step(*entry);
     effects_->apply.push_back({*entry, next <= start_floor_ ? Verdict::kSilent : verdict});
     handed_off_ = next;

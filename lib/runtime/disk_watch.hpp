@@ -10,6 +10,7 @@
 #include <kommander/clock.hpp>
 #include <kommander/wal.hpp>
 
+#include "mutants/mutants.hpp"
 #include "runtime/io_scheduler_options.hpp"
 
 namespace kommander::runtime {
@@ -35,7 +36,8 @@ class DiskWatch {
     const Instant next = clock_->Now() + options_.free_check_interval;
     next_look_.store(next.time_since_epoch().count(), std::memory_order_relaxed);
     const auto free_bytes = wal.FreeBytes();
-    full_.store(free_bytes && *free_bytes < options_.free_bytes_min, std::memory_order_relaxed);
+    const bool is_full = free_bytes && *free_bytes < options_.free_bytes_min;
+    full_.store(is_full && !KOMMANDER_MUTANT(full_disk_unnoticed), std::memory_order_relaxed);
   }
 
  private:

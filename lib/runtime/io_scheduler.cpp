@@ -181,6 +181,8 @@ error_code FairIoScheduler::Impl::SubmitWrite(WriteUnit&& unit, std::shared_ptr<
   lock.Unlock();
   if (wake) writer_.Wake();
   if (end_linger) lingering_.notify_one();
+  while (KOMMANDER_MUTANT(actor_waits_for_the_disk) && queued_units_ != 0) {
+  }
   return {};
 }
 

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "mutants/mutants.hpp"
+
 namespace kommander::runtime {
 namespace {
 
@@ -128,7 +130,7 @@ bool WriteLanes::IsBatchFull() const noexcept {
 
 void WriteLanes::TakeRun(WriteLane& lane, WriteBatch& batch) {
   // With nobody to leave room for, a lane may fill the batch.
-  const bool alone = ready_.empty() && batch.empty();
+  const bool alone = (ready_.empty() && batch.empty()) || KOMMANDER_MUTANT(hot_lane_first);
   const std::size_t run_units_max =
       alone ? options_.batch_units_max : options_.batch_lane_units_max;
   const std::size_t run_bytes_max =
@@ -175,7 +177,13 @@ void WriteLanes::Complete(WriteBatch& batch) noexcept {
     bytes_ -= run.bytes;
     if (lane.queue.empty()) continue;
     ready_bytes_ += lane.bytes;
-    ready_.PushBack(&lane);
+    if (KOMMANDER_MUTANT(hot_lane_first)) {
+      auto others = std::exchange(ready_, {});
+      ready_.PushBack(&lane);
+      ready_.Append(std::move(others));
+    } else {
+      ready_.PushBack(&lane);
+    }
   }
 }
 

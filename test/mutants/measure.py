@@ -12,7 +12,6 @@ import time
 import typing
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'scripts')
-STORAGE = 'storage'  # the part of lib/mutants/list.inc that is below the scheduler
 
 # What takes so many times as long as without a mutant never ends. That counts as caught, because
 # every way of running the tests has a limit too, and is told apart in the table.
@@ -27,8 +26,7 @@ CONTROL_SEEDS = 32
 # Commands of a suite at a time: the cases about nodes wait more than they work.
 SIDE_BY_SIDE = 6
 
-# Programs below the build directory, cheapest first. A defect of the log on disk is not in the
-# others, nor in the simulation, which has a disk of its own.
+# Programs below the build directory, cheapest first.
 SIMULATION = 'test/sim/kommander-sim'
 SUITES = {'core': 'test/unit/raft/raft_test',
           'scripts': 'test/scripts/script_test',
@@ -37,11 +35,17 @@ SUITES = {'core': 'test/unit/raft/raft_test',
           'runtime': 'test/unit/runtime/runtime_test',
           'scheduler': 'test/unit/runtime/io_scheduler_test',
           'nodes': 'test/integration/raft_manager_test'}
-STORAGE_SUITES = {'storage': 'test/unit/storage/rocksdb_wal_test',
-                  'log conformance': 'test/conformance/rocksdb_wal_conformance',
-                  'crash matrix': 'test/crash/crash_matrix'}
+# Parts of lib/mutants/list.inc that are not in every program, nor in the simulation: it has a disk,
+# a scheduler and a network of its own.
+BELOW = {'storage': {'storage': 'test/unit/storage/rocksdb_wal_test',
+                     'log conformance': 'test/conformance/rocksdb_wal_conformance',
+                     'crash matrix': 'test/crash/crash_matrix'},
+         'scheduler': {'scheduler': SUITES['scheduler'], 'nodes': SUITES['nodes']},
+         'transport': {'TCP': 'test/unit/transports/tcp_test',
+                       'transport conformance': 'test/conformance/tcp_transport_conformance'}}
+PROGRAMS = {name: path for suites in (SUITES, *BELOW.values()) for name, path in suites.items()}
 # Their threads run as they like: a failure alone does not prove that the mutant is its cause.
-THREADED = ('runtime', 'scheduler', 'nodes', *STORAGE_SUITES)
+THREADED = ('runtime', *(name for suites in BELOW.values() for name in suites))
 
 
 class Mutant(typing.NamedTuple):
@@ -63,7 +67,7 @@ class BrokenBuild(Exception):
 
 
 def suites_of(mutant):
-    return STORAGE_SUITES if mutant.breaks == STORAGE else SUITES
+    return BELOW.get(mutant.breaks, SUITES)
 
 
 def nodes_commands(program):
@@ -78,7 +82,7 @@ def nodes_commands(program):
 @functools.cache
 def commands_of(build, suite):
     """What to run side by side."""
-    program = os.path.join(build, (SUITES | STORAGE_SUITES)[suite])
+    program = os.path.join(build, PROGRAMS[suite])
     if suite == 'core':
         return [[program, '--durations', 'no']]
     if suite == 'scripts':
@@ -238,7 +242,7 @@ def first_bad_seed(control, mutant, base, seeds_max):
 def try_simulation(mutant, control, arguments):
     found = []
     for base in SEED_BASES[:arguments.repeats]:
-        if mutant.breaks == STORAGE:
+        if mutant.breaks in BELOW:
             break
         found.append(first_bad_seed(control, mutant.name, base, arguments.seeds))
         if found[-1] is None:

@@ -42,7 +42,7 @@ class Programs(unittest.TestCase):
 
     def execute(self, command, mutant, limit_s):
         programs = {os.path.join('build', program): suite for suite, program in
-                    (measure.SUITES | measure.STORAGE_SUITES).items()}
+                    measure.PROGRAMS.items()}
         what = programs.get(command[0])
         if what is None:
             what = tuple(int(seed) for seed in command[command.index('--seeds') + 1].split('..'))
@@ -95,9 +95,11 @@ class Suites(Programs):
                                           (mutant or self.controls().count('core') > 1) else GOOD)
         self.assertIsNone(self.try_suites()['suite'])
 
-    def test_storage_has_suites_of_its_own(self):
-        self.try_suites(CORE._replace(breaks='storage'))
-        self.assertEqual({what for what, _, _ in self.ran}, set(measure.STORAGE_SUITES))
+    def test_what_is_below_the_nodes_has_suites_of_its_own(self):
+        for breaks, suites in measure.BELOW.items():
+            self.ran.clear()
+            self.try_suites(CORE._replace(breaks=breaks))
+            self.assertEqual({what for what, mutant, _ in self.ran if mutant}, set(suites))
 
 
 class Simulation(Programs):

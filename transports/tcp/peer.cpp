@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 
 #include "codec/handshake.hpp"
+#include "mutants/mutants.hpp"
 #include "tcp/refusal.hpp"
 
 namespace kommander::tcp {
@@ -315,7 +316,7 @@ void Peer::OnTick() {
   const bool progress = std::exchange(wire->progress, false);
   const bool stuck = wire->ping_unanswered || (wire->writing && !progress);
   wire->silent_ticks = stuck ? wire->silent_ticks + 1 : 0;
-  if (wire->silent_ticks >= kTicksPerIdle) {
+  if (wire->silent_ticks >= kTicksPerIdle && !KOMMANDER_MUTANT(silent_peer_kept)) {
     Lose(wire, asio::error::timed_out);
     return;
   }
