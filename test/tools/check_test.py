@@ -2,7 +2,10 @@
 # What each form of tools/check runs. Nothing is built and nothing is run: the builds and the report
 # are stubs, which write down what they were asked for.
 import contextlib
+import glob
+import itertools
 import os
+import re
 import subprocess
 import sys
 import types
@@ -10,7 +13,8 @@ import unittest
 from unittest import mock
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools'))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'tools'))
 
 from support import check  # noqa: E402
 
@@ -135,6 +139,35 @@ class Forms(unittest.TestCase):
                     contextlib.redirect_stdout(None), self.assertRaises(SystemExit):
                 check.main()
             self.assertEqual(run.call_args.args[0].is_skip_a_failure, is_skip_a_failure)
+
+
+class Style(unittest.TestCase):
+    """Builds leave the tests of suite `style` to `check_style`."""
+
+    @staticmethod
+    def scripts():
+        """[(script, arguments)] of the tests of that suite, as the meson files have them."""
+        paths = (glob.glob(os.path.join(ROOT, folder, '**', 'meson.build'), recursive=True)
+                 for folder in check.CPP_FOLDERS)
+        for path in itertools.chain(*paths):
+            with open(path) as stream:
+                text = stream.read()
+            for mark in re.finditer(r"'style'", text):
+                call = text[text.rindex('test(', 0, mark.start()):mark.start()]
+                program = call.split(',')[1].strip()
+                script = re.search(r"(?:find_program|files)\('([^']+)'", call) or re.search(
+                    rf"^{re.escape(program)} = find_program\('([^']+)'", text, re.M)
+                yield (os.path.relpath(os.path.join(os.path.dirname(path), script.group(1)), ROOT),
+                       re.findall(r"args: '([^']+)'", call))
+
+    def test_every_test_that_builds_leave_out_is_run_by_check_itself(self):
+        report = StubReport()
+        with mock.patch.object(check, 'check_format', lambda report: None):
+            check.check_style(report)
+        found = list(self.scripts())
+        self.assertIn(('tools/tidy', ['--self-test']), found)
+        for script, arguments in found:
+            self.assertIn(['python3', '-B', script, *arguments], report.steps.values())
 
 
 class Machine(unittest.TestCase):
