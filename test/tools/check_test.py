@@ -4,10 +4,12 @@
 import contextlib
 import glob
 import itertools
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import types
 import unittest
 from unittest import mock
@@ -168,6 +170,47 @@ class Style(unittest.TestCase):
         self.assertIn(('tools/tidy', ['--self-test']), found)
         for script, arguments in found:
             self.assertIn(['python3', '-B', script, *arguments], report.steps.values())
+
+
+class ClangTidy(unittest.TestCase):
+    CONFIGURATION = 'Checks: >\n  -*,\n  a-one,\n  b-*,\n  -b-two,\n  clang-diagnostic-c\nNext: x\n'
+
+    def test_a_name_that_the_tool_does_not_know_is_told(self):
+        one, other = check.clang_tidy.PASSES
+        listed = 'Enabled checks:\n    a-one\n    b-three\n'
+        self.assertEqual(one.unknown_names(self.CONFIGURATION, listed), [])
+        self.assertEqual(one.unknown_names(self.CONFIGURATION, listed.replace('one', 'oneself')),
+                         ['a-one'])
+        self.assertEqual(other.unknown_names(self.CONFIGURATION, listed), [other.checks])
+        self.assertEqual(other.unknown_names('', f'    {other.checks}\n'), [])
+
+    def test_the_passes_and_their_files(self):
+        text = {'lib/raft/a.cpp': '', 'lib/runtime/b.cpp': 'co_await c;', 'lib/runtime/d.cpp': ''}
+        compiled = [{'directory': os.getcwd(), 'file': path} for path in text]
+        all_of_them = list(text)
+        for everything in (False, True):
+            with tempfile.TemporaryDirectory() as folder, \
+                    mock.patch.object(check, 'sources', lambda *folders, **_: [
+                        path for path in text if path.startswith(folders)]), \
+                    mock.patch.object(check, 'changed_files', lambda: {'docs/a.md'}), \
+                    mock.patch.object(check.clang_tidy, '_text', text.get), \
+                    mock.patch('shutil.which', lambda name: name):
+                with open(os.path.join(folder, 'compile_commands.json'), 'w') as stream:
+                    json.dump(compiled, stream)
+                report = StubReport()
+                report.log_path = lambda name: os.path.join(folder, name)
+                check.check_clang_tidy(report, types.SimpleNamespace(folder=folder, jobs=2),
+                                       everything)
+                files = {}
+                for name in ('clang-tidy', 'clang-tidy coroutines'):
+                    with open(os.path.join(folder, f'{name} files')) as stream:
+                        files[name] = stream.read().split()
+            self.assertIn('clang-tidy self-test', report.steps)
+            self.assertIn('clang-tidy-16', report.steps['clang-tidy'])
+            self.assertIn('clang-tidy-19', report.steps['clang-tidy coroutines'])
+            self.assertEqual((files['clang-tidy'], files['clang-tidy coroutines']),
+                             (all_of_them, all_of_them) if everything else
+                             (all_of_them[:1], all_of_them[1:2]))
 
 
 class Machine(unittest.TestCase):

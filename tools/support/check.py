@@ -11,6 +11,7 @@ import typing
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from support import clang_tidy  # noqa: E402
 from support.build import CRASH_POINTS, Build  # noqa: E402
 from support.soak_parts import FAULTS_MIN, FAULTS_MIN_SEEDS, FAULTS_MIN_VIRTUAL_S  # noqa: E402
 from support.steps import Report, jobs_default, say  # noqa: E402
@@ -105,24 +106,28 @@ def changed_files():
 
 
 def check_clang_tidy(report, build, everything):
-    tool = find_tool('clang-tidy', 16, 19, 18, 17)
-    if not tool:
-        report.skip('clang-tidy', 'it is not installed')
-        return
+    """Passes of their own: no version of clang-tidy here knows all that is to be looked for."""
     folders = ('lib', 'transports', 'storage') if everything else ('lib/raft', 'lib/codec')
-    wanted = set(sources(*folders, suffixes=('.cpp',)))
     ours = set(sources('lib', 'transports', 'storage', suffixes=('.cpp',)))
-    wanted |= changed_files() & ours
     with open(os.path.join(build.folder, 'compile_commands.json')) as stream:
         compiled = [os.path.join(unit['directory'], unit['file']) for unit in json.load(stream)]
-    wanted &= {os.path.relpath(path) for path in compiled}  # the mutants are not, in this build
-    # One process per core: xargs keeps them busy and fails when any of them fails.
-    command = ['xargs', '-a', report.log_path('clang-tidy files'), '-n', '4', '-P', str(build.jobs),
-               tool, '-p', build.folder, '--quiet',
-               '--extra-arg=-Wno-unknown-warning-option']  # g++'s options are not clang's
-    with open(report.log_path('clang-tidy files'), 'w') as stream:
-        stream.write('\n'.join(sorted(wanted)) + '\n')
-    report.step('clang-tidy', command)
+    # The mutants are not compiled, in this build.
+    ours &= {os.path.relpath(path) for path in compiled}
+    wanted = ours & (set(sources(*folders, suffixes=('.cpp',))) | changed_files())
+    if any(one.tool() for one in clang_tidy.PASSES):
+        report.step('clang-tidy self-test', ['python3', '-B', 'tools/support/clang_tidy.py'])
+    for one in clang_tidy.PASSES:
+        tool = one.tool()
+        if not tool:
+            report.skip(one.name, f'clang-tidy is not installed in a version of {one.versions}')
+            continue
+        files = report.log_path(f'{one.name} files')
+        with open(files, 'w') as stream:
+            stream.write('\n'.join(sorted(one.files(wanted, ours, everything))) + '\n')
+        # One process per core: xargs keeps them busy and fails when any of them fails.
+        report.step(one.name, [
+            'xargs', '-a', files, '-n', '4', '-P', str(build.jobs), tool, '-p', build.folder,
+            *one.options(), '--extra-arg=-Wno-unknown-warning-option'])  # g++'s are not clang's
 
 
 # Whoever speaks to the nodes without being asked.
