@@ -3,7 +3,6 @@
 # are stubs, which write down what they were asked for.
 import contextlib
 import glob
-import itertools
 import json
 import os
 import re
@@ -143,17 +142,25 @@ class Forms(unittest.TestCase):
             self.assertEqual(run.call_args.args[0].is_skip_a_failure, is_skip_a_failure)
 
 
+def meson_files():
+    """Path -> text."""
+    paths = [os.path.join(ROOT, 'meson.build')]
+    for folder in check.CPP_FOLDERS:
+        paths += glob.glob(os.path.join(ROOT, folder, '**', 'meson.build'), recursive=True)
+    files = {}
+    for path in paths:
+        with open(path) as stream:
+            files[path] = stream.read()
+    return files
+
+
 class Style(unittest.TestCase):
     """Builds leave the tests of suite `style` to `check_style`."""
 
     @staticmethod
     def scripts():
         """[(script, arguments)] of the tests of that suite, as the meson files have them."""
-        paths = (glob.glob(os.path.join(ROOT, folder, '**', 'meson.build'), recursive=True)
-                 for folder in check.CPP_FOLDERS)
-        for path in itertools.chain(*paths):
-            with open(path) as stream:
-                text = stream.read()
+        for path, text in meson_files().items():
             for mark in re.finditer(r"'style'", text):
                 call = text[text.rindex('test(', 0, mark.start()):mark.start()]
                 program = call.split(',')[1].strip()
@@ -170,6 +177,39 @@ class Style(unittest.TestCase):
         self.assertIn(('tools/tidy', ['--self-test']), found)
         for script, arguments in found:
             self.assertIn(['python3', '-B', script, *arguments], report.steps.values())
+
+
+class Suppressions(unittest.TestCase):
+    """What is hidden from ThreadSanitizer because of RocksDB is hidden where RocksDB is."""
+
+    @staticmethod
+    def calls(name):
+        """The calls of a function of Meson, with the text of their file."""
+        for text in meson_files().values():
+            for begin in re.finditer(rf'\b{name}\(', text):
+                depth, end = 1, begin.end()
+                while depth:
+                    depth += {'(': 1, ')': -1}.get(text[end], 0)
+                    end += 1
+                yield text[text.rfind('\n', 0, begin.start()) + 1:end]
+
+    def test_programs_with_it_have_its_suppressions_and_no_others_have(self):
+        programs = [call.split(' = ')[0].strip() for call in self.calls('executable')
+                    if 'rocksdb_wal_dep' in call and ' = executable(' in call]
+        self.assertIn('kommander_kv_exe', programs)
+        found = 0
+        for call in self.calls('test'):
+            has_it = 'rocksdb_wal_dep' in call or any(
+                re.search(rf'\b{program}\b', call) for program in programs)
+            self.assertEqual('tsan_rocksdb_env' in call, has_it, call)
+            found += has_it
+        self.assertGreaterEqual(found, 8)
+
+    def test_what_is_given_to_all_programs_is_not_about_it(self):
+        with open(os.path.join(ROOT, 'test', 'tsan.supp')) as stream:
+            lines = [line for line in stream.read().splitlines() if not line.startswith('#')]
+        self.assertEqual([line for line in lines if re.search('rocksdb|basic_string|_lib:', line)],
+                         [])
 
 
 class ClangTidy(unittest.TestCase):
