@@ -12,6 +12,7 @@ import sys
 import tempfile
 import types
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools')
@@ -281,6 +282,7 @@ class Verdicts(World):
                                                 chaos_seconds=60, kills=100))
         part.program = part.server = part.judge = 'program'
         part.execute = execute
+        self.part = part
         return part.run(number)
 
     def test_simulation(self):
@@ -316,6 +318,16 @@ class Verdicts(World):
             bad = self.judge(soak_parts.Chaos, lines, succeeded, 8)
             self.assertEqual(bad.replay,
                              'tools/chaos --seconds 60 --seed 8 --nodes 5 --leader-kills 30')
+
+    def test_chaos_without_the_right_to_mount_leaves_the_full_disk_out_and_says_so(self):
+        end = 'chaos: operations=9 acknowledged=5 unknown=1 faults=4 failovers=30 violations=0'
+        seen = {}
+        for may in (True, False):
+            with mock.patch.object(soak_parts, 'may_mount', lambda: may):
+                bad = self.judge(soak_parts.Chaos, [end], False, 7)
+                seen[may] = ('--no-disk-full' in self.command, '--no-disk-full' in bad.replay,
+                             'no full disk' in self.part.options())
+        self.assertEqual(seen, {True: (False,) * 3, False: (True,) * 3})
 
     def test_what_comes_with_seeds_does_not_come_oftener_in_longer_ones(self):
         wanted = soak_parts.faults_wanted
@@ -362,13 +374,23 @@ class Verdicts(World):
 class Tool(unittest.TestCase):
     def run_tool(self, *arguments):
         return subprocess.run([sys.executable, '-B', os.path.join(TOOLS, 'support', 'soak.py'),
-                               *arguments], capture_output=True, text=True, check=False)
+                               *arguments], capture_output=True, text=True, check=False,
+                              env={**os.environ, 'COLUMNS': '300'})
 
     def test_help_names_every_part_and_default(self):
         ended = self.run_tool('--help')
         self.assertEqual(ended.returncode, 0, ended.stderr)
-        for word in (*soak_parts.PARTS, '(default: 1.0)', '(default: simulation,chaos,fuzz)'):
-            self.assertIn(word, ' '.join(ended.stdout.split()))
+        for default in ('1.0', ','.join(soak_parts.PARTS)):
+            self.assertIn(f'(default: {default})', ended.stdout)
+
+    def test_the_tool_and_the_page_name_every_part(self):
+        with open(os.path.join(TOOLS, 'soak')) as stream:
+            head = stream.read().split('set -eu')[0]
+        with open(os.path.join(TOOLS, '..', 'docs', 'soak.md')) as stream:
+            page = stream.read().split(BEGIN)[0]
+        for name in soak_parts.PARTS:
+            self.assertRegex(head, rf'# .*\b{name}\b')
+            self.assertIn(f'| `{name}` |', page)
 
     def test_bad_usage(self):
         for arguments in (('--only', 'nothing'), ('--jobs', '0'), ('--hours', 'long')):

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support import clang_tidy  # noqa: E402
 from support.build import CRASH_POINTS, Build  # noqa: E402
+from support.faults import may_mount  # noqa: E402
 from support.soak_parts import FAULTS_MIN, FAULTS_MIN_SEEDS, FAULTS_MIN_VIRTUAL_S  # noqa: E402
 from support.steps import Report, jobs_default, say  # noqa: E402
 
@@ -35,7 +36,6 @@ DEFAULT = Form(bound_s=45 * 60, chaos={3: 4}, kills=40, fuzz_s=2, mutants_every=
 # 400 kills are enough to demand that every named point was reached.
 FULL = Form(bound_s=90 * 60, chaos={3: 20, 5: 20}, kills=400, fuzz_s=10, mutants_every=8,
             mutant_seeds=32)
-CAP_SYS_ADMIN = 21  # linux/capability.h
 # Named points where a process can die, and deliberate defects: one build, both at rest.
 DEFECTS = ('defects', [*CRASH_POINTS[1], '-Dmutants=true'])
 CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'testing', 'test', 'bench', 'examples')
@@ -157,16 +157,6 @@ def check_speed(report, build):
     report.step('simulation speed', [program, '--seeds', '1..20', '--virtual-seconds', '120',
                                      '--nodes', '5', '--partitions', '4', '--jobs', '1',
                                      '--require-speed', str(SPEED_MIN)])
-
-
-def may_mount():
-    """Whether the kernel lets this process make a small disk of its own."""
-    try:
-        with open('/proc/self/status') as stream:
-            effective = int(re.search(r'^CapEff:\s*([0-9a-f]+)', stream.read(), re.M).group(1), 16)
-    except (OSError, AttributeError):
-        return False
-    return bool(effective >> CAP_SYS_ADMIN & 1)
 
 
 def check_chaos(report, build, form):

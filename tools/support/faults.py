@@ -4,6 +4,7 @@ import asyncio
 import collections
 import os
 import random
+import re
 import subprocess
 
 from support.cluster_status import leader_of
@@ -17,9 +18,20 @@ LOOK_S = 0.3  # for a leader, within the pause
 KINDS_PER_LANE_MAX = 5
 DECK_S_MAX = KINDS_PER_LANE_MAX * (PAUSE_S[1] + LENGTH_S[1])  # when everything meets something
 SMALL_DISK_BYTES = 192 << 20
+CAP_SYS_ADMIN = 21  # linux/capability.h
 _BALLAST = 'ballast'
 _NO_DISK = ('no small file system to fill; only root may mount one, and --no-disk-full leaves the'
             ' fault out')
+
+
+def may_mount():
+    """Whether the kernel lets this process make a small disk of its own."""
+    try:
+        with open('/proc/self/status') as stream:
+            effective = int(re.search(r'^CapEff:\s*([0-9a-f]+)', stream.read(), re.M).group(1), 16)
+    except (OSError, AttributeError):
+        return False
+    return bool(effective >> CAP_SYS_ADMIN & 1)
 
 
 class SmallDisk:

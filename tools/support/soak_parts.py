@@ -6,6 +6,7 @@ import shutil
 import types
 
 from support.build import CRASH_POINTS, Build, build_program
+from support.faults import may_mount
 from support.fuzz import Fuzzer, build_programs
 from support.nodes import DemoError
 from support.soak_ledger import Tally
@@ -127,11 +128,13 @@ class Chaos(Part):
         self.judge = keep(build_program('kommander-history', self.arguments.jobs))
 
     def options(self):
-        return f'{self.arguments.chaos_seconds} s and {self.LEADER_KILLS} leaders, 3 and 5 nodes'
+        return (f'{self.arguments.chaos_seconds} s and {self.LEADER_KILLS} leaders, 3 and 5 nodes'
+                + ('' if may_mount() else ', no full disk'))
 
     def run(self, number):
         how = ['--seconds', str(self.arguments.chaos_seconds), '--seed', str(number), '--nodes',
-               '3' if number % 2 else '5', '--leader-kills', str(self.LEADER_KILLS)]
+               '3' if number % 2 else '5', '--leader-kills', str(self.LEADER_KILLS),
+               *([] if may_mount() else ['--no-disk-full'])]
         succeeded, lines = self.execute(
             ['python3', '-B', 'tools/support/chaos.py', *how, '--program', self.server, '--judge',
              self.judge])
@@ -222,4 +225,3 @@ class KillMatrix(Part):
 
 
 PARTS = {part.name: part for part in (Simulation, Unasked, Chaos, Fuzz, CrashMatrix, KillMatrix)}
-DEFAULT = ('simulation', 'chaos', 'fuzz')
