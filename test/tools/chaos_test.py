@@ -19,7 +19,7 @@ from support.chaos_judgement import (Failover, failover, failover_problems,  # n
                                      fault_problems, longest_within)
 from support.faults import Faults, SmallDisk  # noqa: E402
 from support.links import Link  # noqa: E402
-from support.nodes import DemoError  # noqa: E402
+from support.nodes import DemoError, Node  # noqa: E402
 from support.soak_parts import number_after  # noqa: E402
 from support.stall_probe import Sample, StallProbe  # noqa: E402
 
@@ -158,7 +158,10 @@ class FakeNode:
     def act(self):
         pass
 
-    start = kill = pause = resume = act
+    start = pause = resume = act
+
+    def kill(self, allowed=()):
+        pass
 
 
 class FakeDisk:
@@ -251,6 +254,45 @@ class Effects(unittest.TestCase):
             some = asyncio.run(run())
         self.assertEqual((some.ordered['cut'], some.effective['cut']), (6, 1))
         self.assertEqual((some.ordered['kill'], some.effective['kill']), (1, 1))
+
+    def fill_disk_of(self, script, is_mended=False):
+        """What is said of a node whose process does as the script says while its disk is full."""
+        with tempfile.TemporaryDirectory() as folder:
+            node = Node(1, '/bin/sh', folder, '', 0)
+            node._command = ['/bin/sh', '-c', script]
+            disk = FakeDisk()
+            disk.is_full = lambda: is_mended
+            some = Faults([node], FakeNetwork([]), disk, 1, 4, lambda _: None)
+            some._network.heal = lambda: None
+            node.start()
+            if 'sleep' not in script:
+                node._process.wait(60)
+            try:
+                some.mend() if is_mended else asyncio.run(some._fill_disk(self.chance(), 1, 0))
+            finally:
+                node._process.kill()
+                node._process.wait()
+
+    def test_on_a_full_disk_a_node_goes_on_or_ends_in_order(self):
+        for is_mended in (False, True):
+            for script in ('exec sleep 600', 'exit 1'):
+                self.fill_disk_of(script, is_mended)
+            for script, told in (('echo assertion; kill -ABRT $$', 'exit -6.*assertion'),
+                                 ('kill -SEGV $$', 'exit -11'), ('exit 0', 'exit 0'),
+                                 ('exit 66', 'exit 66')):
+                with self.assertRaisesRegex(DemoError, told, msg=script):
+                    self.fill_disk_of(script, is_mended)
+
+    def test_who_was_dead_before_the_kill_is_a_problem(self):
+        with tempfile.TemporaryDirectory() as folder:
+            node = Node(1, '/bin/sh', folder, '', 0)
+            node._command = ['/bin/sh', '-c', 'exit 1']
+            some = Faults([node], FakeNetwork([]), None, 1, 4, lambda _: None)
+            for kind in (some._kill, some._kill_all):
+                node.start()
+                node._process.wait(60)
+                with self.assertRaisesRegex(DemoError, 'before it was killed'):
+                    asyncio.run(kind(self.chance(), 1, 0))
 
     def test_a_disk_that_cannot_be_had_is_a_problem(self):
         refused = types.SimpleNamespace(returncode=32, stderr='mount: permission denied\n')

@@ -100,8 +100,10 @@ class ChaosRun:
         finally:
             if faults is not None:
                 await end([faults])
-            self.faults.mend()
-            await self._load.stop()
+            try:
+                self.faults.mend()
+            finally:
+                await self._load.stop()
 
     async def _watch(self, length_s, faults=None):
         end_s = time.monotonic() + length_s

@@ -20,6 +20,7 @@ DECK_S_MAX = KINDS_PER_LANE_MAX * (PAUSE_S[1] + LENGTH_S[1])  # when everything 
 SMALL_DISK_BYTES = 192 << 20
 CAP_SYS_ADMIN = 21  # linux/capability.h
 _BALLAST = 'ballast'
+FAIL_STOP = 1  # how the server ends by itself, after it said why; never by a signal, never with 0
 _NO_DISK = ('no small file system to fill; only root may mount one, and --no-disk-full leaves the'
             ' fault out')
 
@@ -107,7 +108,7 @@ class Faults:
         self._network.heal()
         if self._disk is not None and self._disk.is_full():
             self._disk.empty()
-            self._nodes[self._disk_node].kill()
+            self._nodes[self._disk_node].kill(allowed=(FAIL_STOP,))
         for node in self._nodes.values():
             if node.runs():
                 node.resume()
@@ -181,7 +182,8 @@ class Faults:
         node.resume()
 
     async def _fill_disk(self, _, target, length_s):
-        """The node may go on without writing, fail its storage or end; then it is started anew."""
+        """The node may go on without writing, fail its storage or end in order; then it is started
+        anew."""
         node = self._nodes[target]
         self.down.add(node.number)
         self._note('disk full', node.runs())
@@ -191,8 +193,7 @@ class Faults:
         self._disk.empty()
         self._tell(f'disk full: node {node.number} had {taken >> 20} MiB left'
                    + (' and ended' if ended else ' and went on'))
-        if not ended:
-            node.kill()
+        node.kill(allowed=(FAIL_STOP,))
         node.start()
         self.down.discard(node.number)
 

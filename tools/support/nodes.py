@@ -97,10 +97,14 @@ class Node:
         except OSError:
             return 'it left no log'
 
-    def kill(self):
-        """SIGKILL, to this process and no other."""
+    def kill(self, allowed=()):
+        """SIGKILL, to this process and no other. It is a problem when the process had ended before,
+        unless with one of the codes that are `allowed`."""
         self._process.kill()
-        self._process.wait()
+        code = self._process.wait()
+        if code != -signal.SIGKILL and code not in allowed:
+            raise DemoError(f'node {self.number} ended by itself (exit {code}), before it was'
+                            f' killed: {self.last_words()}')
 
     def ask_to_stop(self):
         """SIGTERM, if it runs."""
@@ -115,7 +119,8 @@ class Node:
         try:
             code = self._process.wait(timeout=STOP_S)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._process.kill()
+            self._process.wait()
             return f'node {self.number} did not stop within {STOP_S:g} s of SIGTERM'
         if code != 0:
             return f'node {self.number} ended with {code} after SIGTERM'
