@@ -48,6 +48,8 @@ class FakePart:
                       operations=1000)
         if number in self.world.bad:
             tally.violations, tally.replay = 2, f'replay | {number}'
+        if number in self.world.few:
+            tally.replay = 'too few faults: ring 1 of 2: again'
         return tally
 
 
@@ -67,7 +69,7 @@ class World(unittest.TestCase):
             with open(self.path(name), 'w') as stream:
                 stream.write(text)
         self.now_s = 0
-        self.bad = ()
+        self.bad = self.few = ()
         self.on_slice = lambda part, number: None
 
     def path(self, name):
@@ -212,6 +214,17 @@ class Failing(World):
         self.assertTrue(self.soak(1))  # the next run goes on, and the row stays red
         self.assertEqual([row.tally.violations for row in self.rows()], [2])
 
+    def test_a_slice_with_too_few_faults_stops_it_and_the_row_stays_red(self):
+        self.few = (11,)
+        self.assertFalse(self.soak(100))
+        self.assertRegex(self.said.getvalue(), 'TOO FEW FAULTS: simulation')
+        self.assertIn('| 0 | 0 | `too few faults: ring 1 of 2: again` |', self.rows()[0].text())
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertFalse(print_totals(Ledger(self.path('soak.md')), 'k1'))
+        self.assertRegex(said.getvalue(), '0 violations, 0 stuck, too few faults')
+        self.assertTrue(self.soak(1))
+        self.assertFalse(self.rows()[0].tally.is_good)
+
     def test_a_damaged_state_or_ledger_is_refused(self):
         self.soak(1)
         for name, text in (('state.json', '{"next": {}}'), ('state.json', '{'),
@@ -304,11 +317,33 @@ class Verdicts(World):
             self.judge(soak_parts.Simulation, [end.format(seeds)], True, seeds=seeds)
             asked = self.command[self.command.index('--require-faults') + 1]
             self.assertEqual((seeds, asked), (seeds, str(wanted)))
-        few = 'fault ring took effect 3 times, and 250 were required'
-        bad = self.judge(soak_parts.Simulation, [few, end.format(1000)], False, seeds=1000)
-        self.assertEqual((bad.violations, bad.replay),
-                         (1, 'kommander-sim --seeds 101..1100 --virtual-seconds 60'
-                             ' --require-faults 250'))
+
+    def test_too_few_faults_are_no_violation_and_not_good(self):
+        again = 'kommander-sim --seeds 101..1100 --virtual-seconds 60 --require-faults 250'
+        end = 'sim: seeds=1000 virtual_hours=1 violations={} stuck=0 faults=12 operations=34'
+        few = ['fault ring took effect 3 times, and 250 were required',
+               'lies that members told: 9, and 250 were required']
+        bad = self.judge(soak_parts.Simulation, [*few, end.format(0)], False, seeds=1000)
+        self.assertEqual((bad.is_good, bad.violations, bad.stuck, bad.replay), (
+            False, 0, 0, 'too few faults: ring 3 of 250, lies that members told 9 of 250: '
+            + again))
+        row = Row('c1', 'k1', '2026-01-31', 'simulation', '60 s', bad)
+        self.assertEqual((parse_row(row.text()), parse_row(row.text()).tally.is_good), (row, False))
+        for lines, replay in (([*few, end.format(1)], again), (few, again),
+                              ([*few, '  replay: x', end.format(1)], 'x')):
+            worse = self.judge(soak_parts.Simulation, lines, False, seeds=1000)
+            self.assertEqual((worse.violations, worse.replay), (1, replay), lines)
+            both = Tally(1, 1, 0)
+            for tally in (bad, worse, bad):
+                both.add(tally)
+            self.assertEqual((both.violations, both.replay), (1, replay))
+        lines = ['tools/chaos: too little: no fault of the kind "cut" met anything',
+                 'chaos: operations=9 faults=4 failovers=30 violations={}']
+        bad = self.judge(soak_parts.Chaos, [lines[0], lines[1].format(0)], False, 7)
+        self.assertEqual((bad.is_good, bad.violations), (False, 0))
+        self.assertRegex(bad.replay, '^too few faults: no fault .* anything: tools/chaos --sec')
+        bad = self.judge(soak_parts.Chaos, [lines[0], lines[1].format(2)], False, 7)
+        self.assertRegex(bad.replay, '^tools/chaos')
 
     def test_chaos(self):
         end = 'chaos: operations=9 acknowledged=5 unknown=1 faults=4 failovers=30 violations=0'

@@ -64,13 +64,10 @@ def table(run, arguments):
     return rows + failover_rows(run, arguments)
 
 
-def coverage_problems(run, arguments):
-    """A run without faults, without load or without failovers proves nothing."""
-    yield from chaos_judgement.fault_problems(run.faults.kinds, run.faults.effective,
-                                              arguments.seconds)
-    yield from chaos_judgement.failover_problems(
-        run.failovers, arguments.election_timeout_ms / 1000, arguments.leader_kills)
-    yield from chaos_judgement.load_problems(run.recorder.acknowledged, arguments.seconds)
+def lacks_of(run, arguments):
+    """A run without faults proves nothing, which is no violation."""
+    return chaos_judgement.fault_problems(run.faults.kinds, run.faults.effective,
+                                          arguments.seconds)
 
 
 def judge(program, path):
@@ -113,7 +110,9 @@ def run_and_judge(run, arguments, judge_program):
         problems += stop_all(run.nodes)
     print_table(table(run, arguments))
     return problems + judge(judge_program, run.recorder.path) + list(
-        coverage_problems(run, arguments))
+        chaos_judgement.failover_problems(run.failovers, arguments.election_timeout_ms / 1000,
+                                          arguments.leader_kills)) + list(
+        chaos_judgement.load_problems(run.recorder.acknowledged, arguments.seconds))
 
 
 def parse():
@@ -173,14 +172,15 @@ def main():
     finally:
         run.close_disk()
     say(f'took {time.monotonic() - started_s:.1f} s')
-    for problem in problems[:20]:
+    lacks = [f'too little: {lack}' for lack in lacks_of(run, arguments)]
+    for problem in [*problems[:20], *lacks]:
         print(f'tools/chaos: {problem}', file=sys.stderr)
-    if problems:
+    if problems or lacks:
         print(f'tools/chaos: records, data and logs are kept in {folder}', file=sys.stderr)
     else:
         shutil.rmtree(folder, ignore_errors=True)
     say(last_line(run, arguments, problems))
-    return 1 if problems else 0
+    return 1 if problems or lacks else 0
 
 
 if __name__ == '__main__':

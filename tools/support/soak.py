@@ -91,8 +91,8 @@ class Soak:
         self.clock_s = clock_s
 
     def run(self, seconds):
-        """One slice of each part in turn, until the time is over; false after a violation. What
-        an earlier run left is settled first, for it may be in the ledger already."""
+        """One slice of each part in turn, until the time is over; false after a slice that was
+        not good. What an earlier run left is settled first, for it may be in the ledger already."""
         self.state.settle(self.ledger)
         is_good = True
         end_s = self.clock_s() + seconds
@@ -114,17 +114,18 @@ class Soak:
         row = Row(self.commit, self.code, date(), part.name, part.options(), tally)
         say(f'    {row.text()}')
         if not tally.is_good:
-            self._keep_log(part, number)
+            self._keep_log(part, number, tally)
         self.state.record(row)
         return tally.is_good
 
     @staticmethod
-    def _keep_log(part, number):
+    def _keep_log(part, number, tally):
         folder = os.path.join(FOLDER, 'failures')
         os.makedirs(folder, exist_ok=True)
         kept = os.path.join(folder, f'{part.name}-{number}.log')
         shutil.copyfile(part.log_path(), kept)
-        say(f'VIOLATION: {part.name}; the log is {kept}')
+        what = 'TOO FEW FAULTS' if tally.proved_too_little else 'VIOLATION'
+        say(f'{what}: {part.name}; the log is {kept}')
 
 
 def print_totals(ledger, code):
@@ -137,7 +138,7 @@ def print_totals(ledger, code):
         say(f'  {name:<25} {tally.count:>7,} slices or seeds, {tally.virtual_hours:>9,.2f} virtual'
             f' hours, {tally.wall_hours:>7,.2f} wall hours, {tally.faults:>9,} faults,'
             f' {tally.operations:>13,} operations, {tally.violations} violations,'
-            f' {tally.stuck} stuck')
+            f' {tally.stuck} stuck' + (', too few faults' if tally.proved_too_little else ''))
     return all(tally.is_good for tally in totals.values())
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 BEGIN, END = '<!-- soak: begin -->', '<!-- soak: end -->'
 COLUMNS = ('commit', 'code', 'date', 'part', 'options', 'seeds', 'count', 'virtual hours',
            'wall hours', 'faults', 'operations', 'violations', 'stuck', 'replay')
+TOO_FEW = 'too few faults: '
 
 
 class LedgerError(Exception):
@@ -26,11 +27,16 @@ class Tally:
     operations: int = 0
     violations: int = 0
     stuck: int = 0
-    replay: str = ''  # the first failure of them, as a line to type
+    replay: str = ''  # the first failure of them, as a line to type; what proved too little says so
 
     @property
     def is_good(self):
-        return not self.violations and not self.stuck
+        return not self.violations and not self.stuck and not self.replay
+
+    @property
+    def proved_too_little(self):
+        """Nothing was found, and not everything was looked at."""
+        return self.replay.startswith(TOO_FEW)
 
     def add(self, other):
         for field in ('count', 'virtual_hours', 'wall_hours', 'faults', 'operations', 'violations',
@@ -38,7 +44,8 @@ class Tally:
             setattr(self, field, getattr(self, field) + getattr(other, field))
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
-        self.replay = self.replay or other.replay
+        if not self.replay or self.proved_too_little and not other.proved_too_little:
+            self.replay = other.replay or self.replay
 
 
 @dataclass

@@ -9,7 +9,7 @@ from support.build import CRASH_POINTS, Build, build_program
 from support.faults import may_mount
 from support.fuzz import Fuzzer, build_programs
 from support.nodes import DemoError
-from support.soak_ledger import Tally
+from support.soak_ledger import TOO_FEW, Tally
 from support.steps import read_lines
 
 KEPT_PROGRAMS = 'build/soak/programs'
@@ -71,8 +71,12 @@ class Part:
         return succeeded, read_lines(log)
 
     @staticmethod
-    def verdict(tally, succeeded, is_whole, replay):
-        """A slice that failed, or ended without its last line, is never a good one."""
+    def verdict(tally, succeeded, is_whole, replay, lacks=''):
+        """A slice that failed, or ended without its last line, is never a good one. One that came
+        to its end and `lacks` faults is neither good nor a violation."""
+        if is_whole and lacks and tally.is_good:
+            tally.replay = f'{TOO_FEW}{lacks}: {replay}'
+            return tally
         if (not succeeded or not is_whole) and tally.is_good:
             tally.violations = 1
         if not tally.is_good:
@@ -108,7 +112,14 @@ class Simulation(Part):
                       violations=int(number_after('violations', end)),
                       stuck=int(number_after('stuck', end)))
         replay = first_match(r'^  replay: (.*)$', lines) or ' '.join(['kommander-sim', *how])
-        return self.verdict(tally, succeeded, tally.count == last - number + 1, replay)
+        return self.verdict(tally, succeeded, tally.count == last - number + 1, replay,
+                            self.lacks(lines))
+
+    @staticmethod
+    def lacks(lines):
+        found = re.findall(r'^(?:fault )?(.+?)(?: took effect|:) (\d+)(?: times)?, and (\d+) were'
+                           r' required$', '\n'.join(lines), re.MULTILINE)
+        return ', '.join(f'{kind} {count} of {wanted}' for kind, count, wanted in found)
 
 
 class Unasked(Simulation):
@@ -143,7 +154,8 @@ class Chaos(Part):
         tally = Tally(number, number, 1, faults=int(faults),
                       operations=int(number_after('operations', end)),
                       violations=int(number_after('violations', end)))
-        return self.verdict(tally, succeeded, bool(end), ' '.join(['tools/chaos', *how]))
+        lacks = ', '.join(re.findall(r'^tools/chaos: too little: (.*)$', '\n'.join(lines), re.M))
+        return self.verdict(tally, succeeded, bool(end), ' '.join(['tools/chaos', *how]), lacks)
 
 
 class Fuzz(Part):
