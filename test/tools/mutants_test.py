@@ -5,6 +5,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import types
 import unittest
@@ -165,6 +166,38 @@ class Table(unittest.TestCase):
         self.assertIn('| `b` | it votes twice | two votes | nodes | – | – |', lines)
         self.assertIn('2 caught', head)
         self.assertIn('1 of them because a test never ended', head)
+
+
+class Classes(unittest.TestCase):
+    """The table of docs/testing.md that says which mutant stands for which known failure."""
+    CLASSES = 61
+
+    def setUp(self):
+        with open(os.path.join(ROOT, 'docs', 'testing.md')) as stream:
+            table = re.search('<!-- classes: begin -->\n(.*?)<!-- classes: end', stream.read(),
+                              re.DOTALL).group(1)
+        self.rows = [[cell.strip() for cell in line.strip('|').split('|')]
+                     for line in table.splitlines()[2:]]
+
+    def test_every_class_has_one_row(self):
+        numbers = [row[0] for row in self.rows if row[0] != '–']
+        self.assertEqual(numbers, [str(number) for number in range(1, self.CLASSES + 1)])
+
+    def test_the_mutants_are_those_of_the_list(self):
+        with open(os.path.join(ROOT, 'lib', 'mutants', 'list.inc')) as stream:
+            listed = re.findall(r'^X\((\w+),', stream.read(), re.MULTILINE)
+        told = [name for row in self.rows for name in re.findall('`([^`]+)`', row[2])]
+        self.assertEqual(set(listed) - set(told), set(), 'the table lacks them')
+        self.assertEqual(set(told) - set(listed), set(), 'there are no such mutants')
+        self.assertEqual(len(told), len(set(told)), 'a mutant stands in two rows')
+
+    def test_the_tests_exist_and_no_class_is_left_open(self):
+        for number, failure, mutants, tests in self.rows:
+            for path in re.findall('`([^`]+)`', tests):
+                self.assertTrue(os.path.isfile(os.path.join(ROOT, 'test', path)), path)
+            self.assertNotIn(tests, ('', '–'), failure)
+            self.assertEqual('no such code yet' in tests, '`' not in mutants + tests and
+                             'simulation' not in tests, number)
 
 
 if __name__ == '__main__':
