@@ -209,7 +209,9 @@ void Core::Impl::OnVoteRequest(const Message& message, const VoteRequest& reques
                        log_.IsCoveredBy({request.last_index, request.last_term});
   const bool sticky = !KOMMANDER_MUTANT(stickiness_off) && heard_leader && !request.transfer;
   if (request.pre_vote) {
-    const bool granted = MayVote() && !IsStalled() && !sticky && covered && message.term > term_;
+    const bool shorter = KOMMANDER_MUTANT(pre_vote_by_length) && request.last_index < log_.last();
+    const bool granted =
+        MayVote() && !IsStalled() && !sticky && covered && !shorter && message.term > term_;
     const Term own = KOMMANDER_MUTANT(pre_vote_refused_without_term) ? Term() : term_;
     return SendAs(granted ? message.term : own, message.from, VoteReply{true, granted});
   }
