@@ -94,3 +94,22 @@ TEST_CASE("a clog is felt") {
   CHECK(result.IsGood());
   CHECK(CountOf(result, FaultKind::kClog) == 1);
 }
+
+TEST_CASE("a disk stall counts as a long one when somebody has waited for a second") {
+  const auto stall = [](std::uint32_t node, kommander::Duration length) {
+    Fault fault = MakeFault(FaultKind::kDiskStall, node, 0);
+    fault.length = length;
+    return fault;
+  };
+  // The third machine loses its power soon after its stall begins, and is back for the rest of it.
+  Fault loss = MakeFault(FaultKind::kPowerLoss, 2, 0);
+  loss.at = 2200ms;
+  loss.length = 1500ms;
+  const SimulationResult one = RunPlan({stall(0, 900ms), stall(1, 1800ms), stall(2, 2s), loss});
+  CHECK(one.IsGood());
+  CHECK(CountOf(one, FaultKind::kDiskStall) == 3);
+  CHECK(one.long_disk_stalls == 1);
+  const SimulationResult none = RunPlan({stall(0, 900ms), stall(2, 2s), loss});
+  CHECK(CountOf(none, FaultKind::kDiskStall) == 2);
+  CHECK(none.long_disk_stalls == 0);
+}

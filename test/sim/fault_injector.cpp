@@ -34,9 +34,16 @@ FaultCounts FaultInjector::Counts() const {
   return counts;
 }
 
+std::uint64_t FaultInjector::LongDiskStalls() const {
+  const auto is_long = [](std::uint64_t times) { return times != 0; };
+  return static_cast<std::uint64_t>(
+      std::count_if(long_stalls_.begin(), long_stalls_.end(), is_long));
+}
+
 void FaultInjector::Begin(const std::vector<Fault>& plan) {
   plan_ = &plan;
   effects_.assign(plan.size(), 0);
+  long_stalls_.assign(plan.size(), 0);
   running_ = true;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     world_.PushAt(process_.record(), world_.Now() + plan[i].at, [this, i] { Start(i); });

@@ -1,5 +1,7 @@
 // Makes the faults of a plan happen to a cluster, undoes them, and counts those that took effect:
-// a fault that nobody noticed proves nothing.
+// a fault that nobody noticed proves nothing. Most count once a message, a call or an answer has
+// met them. What changes a process or its clock as it strikes, or drops a connection, has taken
+// effect by that: see IsFeltAtOnce.
 //   fault_injector.cpp   when faults begin and end, and which of them count
 //   fault_strikes.cpp    what they do to nodes, disks and members
 //   fault_links.cpp      what they do to links
@@ -31,6 +33,8 @@ class FaultInjector {
   void HealAll();
   // How many faults of each kind somebody has felt; complete once all that was asked is answered.
   [[nodiscard]] FaultCounts Counts() const;
+  // How many of the disk stalls have held somebody up for kLongStall.
+  [[nodiscard]] std::uint64_t LongDiskStalls() const;
 
  private:
   struct Active {
@@ -77,6 +81,7 @@ class FaultInjector {
   std::vector<Active> active_;                                // ascending
   std::vector<std::pair<std::size_t, std::uint64_t>> asked_;  // fault, operation
   std::vector<std::uint64_t> effects_;                        // of each fault of the plan
+  std::vector<std::uint64_t> long_stalls_;                    // by each of them
   std::size_t wiped_by_ = 0;                                  // the last machine
   bool running_ = false;
 };

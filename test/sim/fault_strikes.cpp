@@ -66,7 +66,7 @@ bool FaultInjector::StrikeNode(std::size_t index) {
       node.SetPaused(true);
       return true;
     case FaultKind::kDiskStall:
-      node.mood().Stall(world_.Now() + fault.length, MarkOf(index));
+      node.mood().Stall(world_.Now() + fault.length, MarkOf(index), FaultMark(long_stalls_[index]));
       return true;
     case FaultKind::kWriteError:
       node.disk()->FailNextWrite(WriteFault::kWriteError, MarkOf(index));

@@ -135,6 +135,7 @@ SeedReport RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& 
   report.steps = result.steps;
   report.hash = result.trace_hash;
   report.faults = result.faults;
+  report.long_disk_stalls = result.long_disk_stalls;
   report.network = result.network;
   report.workload = result.workload;
   report.units_torn = result.units_torn;
@@ -274,6 +275,9 @@ void EndWorker(const Arguments& arguments, Worker& worker, Totals& totals) {
   PrintReplay(arguments, worker.seed);
 }
 
+// Those of the disk stalls that have held somebody up for a second or more; no kind of its own.
+constexpr const char* kLongDiskStall = "long-disk-stall";
+
 // A core's speed does not depend on what else runs beside it, as far as that goes.
 void PrintSpeed(const std::vector<Worker>& workers) {
   double virtual_seconds = 0;
@@ -321,6 +325,7 @@ void PrintTotals(const Totals& totals, const std::vector<Worker>& workers, doubl
     std::printf("%s%s=%" PRIu64, i == 0 ? "faults: " : " ",
                 std::string(ToString(static_cast<FaultKind>(i))).c_str(), totals.faults[i]);
   }
+  std::printf(" %s=%" PRIu64, kLongDiskStall, totals.long_disk_stalls);
   const std::uint64_t faults =
       std::accumulate(totals.faults.begin(), totals.faults.end(), std::uint64_t{0});
   std::printf("\nwall_seconds=%.1f virtual_per_wall=%.0f\n", wall_seconds,
@@ -335,14 +340,18 @@ void PrintTotals(const Totals& totals, const std::vector<Worker>& workers, doubl
 // Names every kind that took effect too seldom.
 bool HasEveryFault(const Arguments& arguments, const Totals& totals) {
   bool is_complete = true;
+  const auto require_fault = [&](const std::string& name, std::uint64_t count) {
+    if (count >= arguments.require_faults) return;
+    is_complete = false;
+    std::printf("fault %s took effect %" PRIu64 " times, and %" PRIu64 " were required\n",
+                name.c_str(), count, arguments.require_faults);
+  };
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     const auto kind = static_cast<FaultKind>(i);
     const bool cannot = arguments.nodes != 0 && arguments.nodes < NodesNeeded(kind);
-    if (cannot || totals.faults[i] >= arguments.require_faults) continue;
-    is_complete = false;
-    std::printf("fault %s took effect %" PRIu64 " times, and %" PRIu64 " were required\n",
-                std::string(ToString(kind)).c_str(), totals.faults[i], arguments.require_faults);
+    if (!cannot) require_fault(std::string(ToString(kind)), totals.faults[i]);
   }
+  require_fault(kLongDiskStall, totals.long_disk_stalls);
   const auto require = [&](bool is_on, const char* what, std::uint64_t count) {
     if (!is_on || count >= arguments.require_faults) return;
     is_complete = false;
@@ -516,7 +525,8 @@ void AddOptions(CLI::App& app, Arguments& arguments, std::string& seeds) {
                  "a file with the plan of faults, as a failing seed prints it, instead of the "
                  "seed's own; one seed only");
   app.add_option("--require-faults", arguments.require_faults,
-                 "fail when a kind of fault took effect less often over all seeds; kinds that need "
+                 "fail when a kind of fault, or a disk stall of a second or more, took effect less "
+                 "often over all seeds; kinds that need "
                  "more nodes than --nodes (bridge, replace and impostor 3, ring 4, those of links "
                  "and members 2) are exempt; with --stranger "
                  "or --liar, fail when less of what they say was heard");

@@ -145,6 +145,20 @@ class KommanderSim(unittest.TestCase):
         self.assertIn('messages of a stranger that nodes were handed: ', ended.stdout)
         self.assertIn('lies that nodes were handed: ', ended.stdout)
 
+    def test_long_stalls_of_disks_are_counted_and_demanded(self):
+        arguments = ('--seeds', '1..20', '--virtual-seconds', '30')
+        ended = run(*arguments)
+        self.assertEqual(ended.returncode, 0, ended.stdout)
+        stalls, of_a_second = (
+            int(re.search(rf'^faults: .* {kind}=(\d+)', ended.stdout, re.MULTILINE).group(1))
+            for kind in ('disk-stall', 'long-disk-stall'))
+        self.assertGreater(of_a_second, 0)
+        self.assertGreater(stalls, of_a_second)
+        ended = run(*arguments, '--require-faults', str(of_a_second + 1))
+        self.assertEqual(ended.returncode, 1, ended.stdout)
+        self.assertIn(f'fault long-disk-stall took effect {of_a_second} times, and'
+                      f' {of_a_second + 1} were required', ended.stdout)
+
     def test_help(self):
         ended = run('--help')
         self.assertEqual(ended.returncode, 0)

@@ -18,6 +18,7 @@ struct SeedReport {
   std::uint64_t steps = 0;
   std::uint64_t hash = 0;
   FaultCounts faults{};
+  std::uint64_t long_disk_stalls = 0;
   NetworkCounters network;
   WorkloadCounters workload;
   std::uint64_t units_torn = 0;
@@ -37,6 +38,7 @@ struct Totals {
   double virtual_seconds = 0;
   std::uint64_t steps = 0;
   FaultCounts faults{};
+  std::uint64_t long_disk_stalls = 0;
   NetworkCounters network;
   WorkloadCounters workload;
   std::uint64_t units_torn = 0;
@@ -52,6 +54,7 @@ struct Totals {
     virtual_seconds += report.virtual_seconds;
     steps += report.steps;
     for (std::size_t i = 0; i < faults.size(); ++i) faults[i] += report.faults[i];
+    long_disk_stalls += report.long_disk_stalls;
     network.sent += report.network.sent;
     network.delivered += report.network.delivered;
     network.lost += report.network.lost;

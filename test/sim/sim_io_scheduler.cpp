@@ -85,16 +85,25 @@ struct SimIoScheduler::State : std::enable_shared_from_this<State> {
       world.Push(process, std::move(event));
     }
   }
-  Duration Stalled(Duration latency) const {
+  // After the disk has been at work for so long, or until its stall is over.
+  template <class Function>
+  void AfterDisk(Duration latency, Function function) {
     const Duration left = mood->stalled_until - process.world.Now();
-    if (left <= latency) return latency;
-    mood->stalled_by.Felt();
-    return left;
+    FaultMark waited;
+    if (left > latency) {
+      latency = left;
+      mood->stalled_by.Felt();
+      if (left >= kLongStall) waited = mood->stalled_long_by;
+    }
+    After(latency, [waited, function = std::move(function)](State& self) mutable {
+      waited.Felt();
+      function(self);
+    });
   }
   Duration SyncLatency() {
     if (mood->is_slow) mood->slowed_by.Felt();
     const bool slow = chance.Permille(mood->slow_permille);
-    return Stalled(chance.Between(mood->sync_min, slow ? mood->slow_max : mood->sync_max));
+    return chance.Between(mood->sync_min, slow ? mood->slow_max : mood->sync_max);
   }
 
   void MarkReady(PartitionId partition, Lane& lane) {
@@ -161,7 +170,7 @@ void SimIoScheduler::State::StartWrite() {
   }
   if (disk) disk->Stage(batch.units);
   running = std::move(batch);
-  After(SyncLatency(), [](State& self) { self.FinishWrite(); });
+  AfterDisk(SyncLatency(), [](State& self) { self.FinishWrite(); });
 }
 
 error_code SimIoScheduler::State::WriteBatch(const Batch& batch) {
@@ -237,8 +246,8 @@ void SimIoScheduler::State::FailQueued(const std::vector<WriteUnit>& answered, e
 void SimIoScheduler::State::StartTask() {
   task_running = true;
   if (disk) disk->BeginTask();
-  const Duration latency = Stalled(chance.Between(mood->read_min, mood->sync_max));
-  After(latency, [](State& self) {
+  const Duration latency = chance.Between(mood->read_min, mood->sync_max);
+  AfterDisk(latency, [](State& self) {
     BlockingTask task = std::move(self.tasks.front());
     self.tasks.pop_front();
     task(*self.wal, false);
@@ -319,10 +328,9 @@ error_code SimIoScheduler::SubmitRead(ReadRequest request, std::shared_ptr<IoSin
     return RaftErrc::ProposalQueueFull;
   }
   ++state.reads_running;
-  const Duration latency =
-      state.Stalled(state.chance.Between(state.mood->read_min, state.mood->read_max));
-  state.After(latency,
-              [request, sink = std::move(sink)](State& self) { self.FinishRead(request, sink); });
+  const Duration latency = state.chance.Between(state.mood->read_min, state.mood->read_max);
+  state.AfterDisk(
+      latency, [request, sink = std::move(sink)](State& self) { self.FinishRead(request, sink); });
   return {};
 }
 

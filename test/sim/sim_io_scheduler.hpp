@@ -19,6 +19,9 @@
 
 namespace kommander::sim {
 
+// A stall that has held somebody up for so long counts as a long one, too.
+inline constexpr Duration kLongStall = std::chrono::seconds(1);
+
 // How quick a disk is. Shared by the lives of a node; faults change it while it is used.
 struct DiskMood {
   Duration sync_min = std::chrono::microseconds(100);
@@ -27,15 +30,17 @@ struct DiskMood {
   Duration slow_max = std::chrono::milliseconds(20);
   Instant stalled_until{};  // nothing ends before
   FaultMark stalled_by;
+  FaultMark stalled_long_by;  // told once somebody has waited for kLongStall
   FaultMark slowed_by;
   Duration read_min = std::chrono::microseconds(20);
   Duration read_max = std::chrono::microseconds(300);
 
   // Of two stalls the one that ends later is felt.
-  void Stall(Instant until, FaultMark mark) noexcept {
+  void Stall(Instant until, FaultMark mark, FaultMark long_mark) noexcept {
     if (until <= stalled_until) return;
     stalled_until = until;
     stalled_by = mark;
+    stalled_long_by = long_mark;
   }
   // Every sync takes up to so long.
   void Slow(Duration longest, FaultMark mark) noexcept {

@@ -412,6 +412,7 @@ SimulationResult Simulation::Run() {
   result.violation_count = checker_.violation_count();
   result.stuck = stuck_;
   result.faults = injector_->Counts();
+  result.long_disk_stalls = injector_->LongDiskStalls();
   result.network = network_->counters();
   result.workload = workload_->counters();
   result.virtual_time = world_.Now() - began;

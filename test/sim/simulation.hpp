@@ -44,6 +44,7 @@ struct SimulationResult {
   std::uint64_t violation_count = 0;
   std::string stuck;  // what the healed cluster did not manage; empty: everything
   FaultCounts faults{};
+  std::uint64_t long_disk_stalls = 0;  // those of the disk stalls that held somebody up for long
   NetworkCounters network;
   WorkloadCounters workload;
   std::uint64_t units_torn = 0;
