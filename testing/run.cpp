@@ -11,6 +11,7 @@
 #include <kommander/testing/run.hpp>
 
 #include "host.hpp"
+#include "last_words.hpp"
 #include "sim/plan_text.hpp"
 #include "sim/shrink.hpp"
 #include "sim/simulation.hpp"
@@ -98,6 +99,12 @@ std::string ReplayOf(Options options, std::uint64_t seed) {
   return requires_faults ? text + " --require-faults 0" : text;
 }
 
+// What is left of a seed that ends the process.
+std::string WordsOf(const Options& options, std::uint64_t seed, const std::string& what) {
+  return "seed " + std::to_string(seed) + " " + what + "\n  replay: " + ReplayOf(options, seed) +
+         "\n";
+}
+
 Failure FailureOf(const Options& options, std::uint64_t seed, const Outcome& outcome,
                   const detail::MakeScenario& make) {
   std::vector<sim::Fault> plan = outcome.plan;
@@ -163,10 +170,17 @@ Result RunSeeds(const Options& options, const MakeScenario& make) {
     throw std::invalid_argument("faults are required where none is possible");
   }
   Result result;
+  LastWords last_words;
   for (std::uint64_t seed = options.first_seed();; ++seed) {
+    last_words.Are(WordsOf(options, seed, "FAILED: it has ended the process"));
     const Outcome outcome = RunOnce(OptionsOf(options, seed), options.clients(), make);
     result.AddSeed(outcome.faults, outcome.calls);
-    if (!outcome.invariant.empty()) result.Fail(FailureOf(options, seed, outcome, make));
+    if (!outcome.invariant.empty()) {
+      last_words.Are(WordsOf(options, seed,
+                             "FAILED\n  " + outcome.invariant + ": " + outcome.what +
+                                 "\n  fewer of its faults have ended the process"));
+      result.Fail(FailureOf(options, seed, outcome, make));
+    }
     if (!result.IsGood()) return result;
     if (seed == options.last_seed()) break;
   }
