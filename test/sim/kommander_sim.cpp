@@ -1,18 +1,15 @@
 // kommander-sim: runs seeds of the deterministic world, on all cores, and says which ones break a
 // promise. Each worker is a process of its own, since a world tolerates one thread.
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <numeric>
 #include <optional>
 #include <poll.h>
 #include <signal.h>
-#include <sstream>
 #include <string>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -24,54 +21,19 @@
 
 #include <CLI/CLI.hpp>
 
-#include "mutants/mutants.hpp"
 #include "plan_text.hpp"
+#include "post_mortem.hpp"
 #include "pulses.hpp"
 #include "seed_range.hpp"
 #include "seed_report.hpp"
 #include "shrink.hpp"
+#include "sim_arguments.hpp"
 #include "simulation.hpp"
 
 namespace {
 
 using namespace kommander::sim;
 using kommander::Duration;
-
-struct Arguments {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  std::uint64_t virtual_seconds = 60;
-  std::uint32_t nodes = 0;
-  std::uint32_t partitions = 0;
-  std::uint32_t jobs = 0;
-  bool no_faults = false;
-  bool stranger = false;
-  bool liar = false;
-  bool verbose = false;
-  bool no_shrink = false;
-  std::uint64_t require_faults = 0;
-  std::uint64_t require_speed = 0;
-  std::uint64_t watchdog_seconds = 300;
-  std::string trace;
-  std::string plan_file;
-  std::optional<std::vector<Fault>> plan;
-  std::FILE* trace_file = nullptr;              // open before the first worker is
-  std::atomic<std::uint64_t>* pulse = nullptr;  // of the worker that this is
-};
-
-SimulationOptions OptionsOf(const Arguments& arguments, std::uint64_t seed) {
-  SimulationOptions options;
-  options.seed = seed;
-  options.length = std::chrono::seconds(arguments.virtual_seconds);
-  options.nodes = arguments.nodes;
-  options.partitions = arguments.partitions;
-  options.faults = !arguments.no_faults;
-  options.stranger = arguments.stranger;
-  options.liar = arguments.liar;
-  options.plan = arguments.plan;
-  options.pulse = arguments.pulse;
-  return options;
-}
 
 // How a seed failed, in a word: a shorter plan has to fail in the same way.
 std::string WayOf(const SimulationResult& result) {
@@ -82,19 +44,47 @@ std::string WayOf(const SimulationResult& result) {
 // Each run takes as long as the seed itself, or less.
 constexpr std::size_t kShrinkRunsMax = 200;
 
-std::string ShrunkText(const SimulationOptions& options, const std::vector<Fault>& plan,
-                       const std::string& way) {
-  const ShrunkPlan shrunk =
-      ShrinkPlan(plan, kShrinkRunsMax, [&](const std::vector<Fault>& candidate) {
-        SimulationOptions again = options;
-        again.plan = candidate;
-        again.trace = nullptr;
-        return WayOf(Simulation(again).Run()) == way;
-      });
-  return "  " + std::to_string(shrunk.plan.size()) + " of " + std::to_string(plan.size()) +
+std::string TextOf(const ShrunkPlan& shrunk, std::size_t faults) {
+  return "  " + std::to_string(shrunk.plan.size()) + " of " + std::to_string(faults) +
          " faults are enough" + (shrunk.is_minimal ? "" : " (not the least, perhaps)") + ", by " +
          std::to_string(shrunk.runs) + " more runs; as a file for --plan:\n" +
          PrintPlan(shrunk.plan);
+}
+
+SimulationResult Simulate(const Arguments& arguments, Simulation& simulation) {
+  SimulationResult result = simulation.Run();
+  if (arguments.abort_after && result.faults[static_cast<std::size_t>(*arguments.abort_after)]) {
+    std::abort();
+  }
+  return result;
+}
+
+std::string ShrunkText(const SimulationOptions& options, const std::vector<Fault>& plan,
+                       const std::string& way) {
+  const auto fails = [&](const std::vector<Fault>& candidate) {
+    SimulationOptions again = options;
+    again.plan = candidate;
+    again.trace = nullptr;
+    return WayOf(Simulation(again).Run()) == way;
+  };
+  return TextOf(ShrinkPlan(plan, kShrinkRunsMax, fails), plan.size());
+}
+
+// The same for a seed that ended its worker, `status` being how.
+std::string DeadlyText(const Arguments& arguments, std::uint64_t seed, int status) {
+  const SimulationOptions options = OptionsOf(arguments, seed);
+  const std::vector<Fault> plan = Simulation(options).plan();
+  PostMortemLimits limits;
+  limits.runs_max = kShrinkRunsMax;
+  const PostMortem found =
+      ShrinkDeadly(plan, status, limits, [&](const std::vector<Fault>& candidate) {
+        SimulationOptions again = options;
+        again.plan = candidate;
+        Simulation simulation(again);
+        static_cast<void>(Simulate(arguments, simulation));
+      });
+  if (!found.is_repeated) return "  run once more, it did not end in the same way\n";
+  return TextOf(found.shrunk, plan.size());
 }
 
 std::string FailureText(const Arguments& arguments, const SimulationOptions& options,
@@ -127,7 +117,7 @@ SeedReport RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& 
   report.seed = seed;
   const double cpu_began = CpuSeconds();
   Simulation simulation(options);
-  const SimulationResult result = simulation.Run();
+  const SimulationResult result = Simulate(arguments, simulation);
   report.cpu_seconds = CpuSeconds() - cpu_began;
   report.violations = result.violation_count;
   report.is_stuck = result.stuck.empty() ? 0 : 1;
@@ -201,19 +191,6 @@ int RunWorker(const Arguments& arguments, int file, std::uint32_t job, std::uint
   return 0;
 }
 
-void PrintReplay(const Arguments& arguments, std::uint64_t seed) {
-  std::printf("  replay: kommander-sim --seeds %" PRIu64 "..%" PRIu64 " --virtual-seconds %" PRIu64,
-              seed, seed, arguments.virtual_seconds);
-  if (arguments.nodes != 0) std::printf(" --nodes %u", arguments.nodes);
-  if (arguments.partitions != 0) std::printf(" --partitions %u", arguments.partitions);
-  if (arguments.no_faults) std::printf(" --no-faults");
-  if (arguments.stranger) std::printf(" --stranger");
-  if (arguments.liar) std::printf(" --liar");
-  if (arguments.plan) std::printf(" --plan %s", arguments.plan_file.c_str());
-  std::printf(" --trace trace.txt\n");
-  std::fflush(stdout);
-}
-
 struct Worker {
   pid_t process = 0;
   int file = -1;
@@ -271,6 +248,11 @@ void EndWorker(const Arguments& arguments, Worker& worker, Totals& totals) {
   } else {
     std::printf("seed %" PRIu64 " FAILED: the worker exited with %d\n", worker.seed,
                 WEXITSTATUS(status));
+  }
+  // One that hangs would take the patience of the watchdog for each try.
+  if (!worker.is_hung && !arguments.no_shrink) {
+    std::fflush(stdout);
+    std::printf("%s", DeadlyText(arguments, worker.seed, status).c_str());
   }
   PrintReplay(arguments, worker.seed);
 }
@@ -462,86 +444,6 @@ int RunAll(const Arguments& arguments) {
   PrintTotals(totals, workers, wall);
   if (totals.violations != 0 || totals.stuck != 0 || !is_complete || !is_fast) return 1;
   return totals.traces_lost == 0 ? 0 : 2;
-}
-
-bool ReadPlan(Arguments& arguments) {
-  std::ifstream file(arguments.plan_file);
-  std::stringstream text;
-  text << file.rdbuf();
-  std::string problem;
-  arguments.plan.emplace();
-  if (!file) {
-    problem = "it cannot be read";
-  } else if (ParsePlan(text.str(), *arguments.plan, problem)) {
-    return true;
-  }
-  std::fprintf(stderr, "kommander-sim: --plan %s: %s\n", arguments.plan_file.c_str(),
-               problem.c_str());
-  return false;
-}
-
-#ifdef KOMMANDER_MUTANTS
-void AddMutantOptions(CLI::App& app) {
-  const auto choose = [](const std::string& name) {
-    if (!kommander::mutants::Choose(name))
-      throw CLI::ValidationError("--mutant", "unknown " + name);
-  };
-  app.add_option_function<std::string>("--mutant", choose, "the defect to run with");
-  const auto list = [] {
-    for (const kommander::mutants::Description& known : kommander::mutants::All()) {
-      const char* separator = "";
-      for (const std::string_view column : {known.name, known.breaks, known.failure, known.what}) {
-        std::printf("%s%.*s", std::exchange(separator, "\t"), static_cast<int>(column.size()),
-                    column.data());
-      }
-      std::printf("\n");
-    }
-    throw CLI::Success();
-  };
-  app.add_flag_callback("--list-mutants", list,
-                        "name, part of the protocol, class of failure and defect of each");
-}
-#endif
-
-void AddOptions(CLI::App& app, Arguments& arguments, std::string& seeds) {
-  app.add_option("--seeds", seeds, "A..B, inclusive, 64 bits; or one seed")->capture_default_str();
-  app.add_option("--virtual-seconds", arguments.virtual_seconds,
-                 "length of the phase with faults, per seed")
-      ->capture_default_str()
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}));
-  app.add_option("--nodes", arguments.nodes, "1..7; default: by the seed")->check(CLI::Range(1, 7));
-  app.add_option("--partitions", arguments.partitions, "user partitions; default: by the seed")
-      ->check(CLI::Range(1, 64));
-  app.add_option("--jobs", arguments.jobs, "worker processes; default: one per core")
-      ->check(CLI::Range(1, 1024));
-  app.add_option("--trace", arguments.trace, "write the event trace there; one seed only");
-  app.add_flag("--no-faults", arguments.no_faults, "load only");
-  app.add_flag("--stranger", arguments.stranger, "somebody outside speaks to the nodes");
-  app.add_flag(
-      "--liar", arguments.liar,
-      "now and then a member lies: by the seed about what costs others time only, and then "
-      "every promise holds; or about anything, and then nodes owe what they owe alone");
-  app.add_option("--plan", arguments.plan_file,
-                 "a file with the plan of faults, as a failing seed prints it, instead of the "
-                 "seed's own; one seed only");
-  app.add_option("--require-faults", arguments.require_faults,
-                 "fail when a kind of fault, or a disk stall of a second or more, took effect less "
-                 "often over all seeds; kinds that need "
-                 "more nodes than --nodes (bridge, replace and impostor 3, ring 4, those of links "
-                 "and members 2) are exempt; with --stranger "
-                 "or --liar, fail when less of what they say was heard");
-  app.add_option(
-         "--require-speed", arguments.require_speed,
-         "fail when a worker comes to fewer virtual seconds per second of its CPU; 0: never")
-      ->capture_default_str();
-  app.add_option("--watchdog", arguments.watchdog_seconds,
-                 "end a worker whose virtual time has not moved for so many real seconds; 0: never")
-      ->capture_default_str();
-  app.add_flag("--no-shrink", arguments.no_shrink, "do not look for the faults that matter");
-#ifdef KOMMANDER_MUTANTS
-  AddMutantOptions(app);
-#endif
-  app.add_flag("--verbose", arguments.verbose, "one line per seed");
 }
 
 }  // namespace

@@ -122,6 +122,26 @@ class KommanderSim(unittest.TestCase):
         self.assertIn('replay: kommander-sim --seeds 5..5 --virtual-seconds 1000000', output)
         self.assertRegex(output.splitlines()[-1], r'^sim: seeds=0 .* violations=1 ')
 
+    def test_the_plan_of_a_seed_that_ends_its_worker_is_cut_down(self):
+        arguments = ('--seeds', '10', '--virtual-seconds', '20', '--nodes', '3')
+        ended = run(*arguments, '--abort-after', 'pause')
+        self.assertEqual(ended.returncode, 1, ended.stdout)
+        self.assertIn('seed 10 FAILED: the worker was ended by signal 6\n', ended.stdout)
+        enough = re.search(r'^  1 of (\d+) faults are enough, by \d+ more runs;.*\n'
+                           r'#.*\n(\S+ \S+ pause .*\n)  replay: ', ended.stdout, re.MULTILINE)
+        self.assertIsNotNone(enough, ended.stdout)
+        self.assertGreater(int(enough.group(1)), 5)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'plan')
+            with open(path, 'w', encoding='ascii') as stream:
+                stream.write(enough.group(2))
+            ended = run(*arguments, '--abort-after', 'pause', '--plan', path)
+            self.assertIn('  1 of 1 faults are enough, by 1 more runs;', ended.stdout)
+            self.assertEqual(run(*arguments, '--plan', path).returncode, 0)
+        ended = run(*arguments, '--abort-after', 'pause', '--no-shrink')
+        self.assertNotIn('are enough', ended.stdout)
+        self.assertIn('  replay: ', ended.stdout)
+
     def test_speed_is_measured_and_may_be_required(self):
         arguments = ('--seeds', '1..4', '--virtual-seconds', '5', '--jobs', '2')
         ended = run(*arguments, '--require-speed', '1')
