@@ -2,6 +2,8 @@
 
 #include <kommander/rocksdb_wal.hpp>
 
+#include "../../examples/06_own_wal/own_wal.hpp"
+
 namespace kommander::crash {
 
 std::vector<Backend> Backends() {
@@ -9,7 +11,7 @@ std::vector<Backend> Backends() {
   const auto make_rocksdb = [](const std::string& directory) {
     return MakeRocksDbWal(RocksDbWalOptions(directory).WriteBufferBytes(std::size_t{1} << 20));
   };
-  return {{"rocksdb", make_rocksdb}};
+  return {{"rocksdb", make_rocksdb}, {"own", own::MakeOwnWal}};
 }
 
 }  // namespace kommander::crash
