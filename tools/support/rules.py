@@ -2,6 +2,7 @@
 import ast
 import os
 import re
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -379,6 +380,21 @@ def quoted_sources(tree):
                                    f'the block differs from {match.group(1)}')
 
 
+def quoted_recipes(tree):
+    """A C++ block of a page in docs/recipes stands in the example that has the page's name, line by
+    line; how far it is indented there does not matter."""
+    for file in tree.files.values():
+        page = re.fullmatch(r'docs/recipes/(\w+)\.md', file.path)
+        if not page:
+            continue
+        sources = ['\n' + example.text for example in tree.cpp(f'examples/{page.group(1)}/')]
+        for match in re.finditer(r'^```cpp\n(.*?)^```', file.text, flags=re.DOTALL | re.MULTILINE):
+            blocks = ['\n' + textwrap.indent(match.group(1), ' ' * n) for n in range(0, 10, 2)]
+            if not any(block in text for block in blocks for text in sources):
+                yield file.problem(source.line_of(file.text, match.start()), 'quoted-recipe',
+                                   f'no source of examples/{page.group(1)} has this block')
+
+
 RULES = (arrows, pure_core, banned_names, columns, function_length, file_length, opening_comment,
          header_guard, leftovers, whitespace, coroutine_traps, dead_files, doc_links,
-         mutants, quoted_sources)
+         mutants, quoted_sources, quoted_recipes)

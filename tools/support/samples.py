@@ -119,6 +119,14 @@ BAD = {
           'examples/a.cpp': 'int a;\n'}, ('README.md', 2)),
         ({'README.md': '# A\n`examples/b.cpp`:\n```cpp\nint b;\n```\n'}, ('README.md', 2)),
     ],
+    rules.quoted_recipes: [
+        ({'docs/recipes/01_a.md': '# A\n\n```cpp\nint b;\n```\n',
+          'examples/01_a/main.cpp': _HEAD + 'int a;\n'}, ('docs/recipes/01_a.md', 3)),
+        ({'docs/recipes/01_a.md': '# A\n```cpp\nint b;\n```\n\n```cpp\nb;\n```\n',
+          'examples/01_a/main.cpp': _HEAD + 'int b;\n'}, ('docs/recipes/01_a.md', 6)),
+        ({'docs/recipes/01_a.md': '# A\n```cpp\nint b;\n```\n',
+          'examples/02_b/main.cpp': _HEAD + 'int b;\n'}, ('docs/recipes/01_a.md', 2)),
+    ],
     rules.doc_links: [
         ({'docs/a.md': '# A\n\n[b](b.md)\n'}, ('docs/a.md', 3)),
         ({'docs/a.md': '# A\n[b](#the-b)\n'}, ('docs/a.md', 2)),
@@ -147,6 +155,9 @@ GOOD = [
      **_BUILD},
     {'docs/a.md': '# The A\n\n[b](b.md#one-two) [c](#the-a) [d](https://example.org)\n`[e](f)`\n',
      'docs/b.md': '# One two\n\n```\n[x](nowhere)\n```\n'},
+    {'docs/recipes/01_a.md': '# A\n```cpp\nint a() {\n\n  b();\n```\n\n```\nnot C++\n```\n',
+     'examples/01_a/main.cpp': _HEAD + 'class A {\n  int a() {\n\n    b();\n  }\n};\n',
+     'examples/01_a/meson.build': "files('main.cpp')\n"},
     {'tools/a.sh': '#!/usr/bin/env bash\n# Why.\n', 'tools/b.py': '# Why.\ndef f():\n    pass\n'},
 ]
 
