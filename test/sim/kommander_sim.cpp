@@ -200,6 +200,7 @@ struct Worker {
   std::uint64_t pulse = 0;                          // as it was found last,
   std::chrono::steady_clock::time_point beat_at{};  // and when it was first found so
   bool is_hung = false;
+  std::optional<int> deadly;  // how it ended, as waitpid tells it, if its seed is to be cut down
 
   // Virtual seconds per second of one core; none before it has ended a seed.
   [[nodiscard]] std::optional<double> Speed() const {
@@ -249,12 +250,19 @@ void EndWorker(const Arguments& arguments, Worker& worker, Totals& totals) {
     std::printf("seed %" PRIu64 " FAILED: the worker exited with %d\n", worker.seed,
                 WEXITSTATUS(status));
   }
-  // One that hangs would take the patience of the watchdog for each try.
-  if (!worker.is_hung && !arguments.no_shrink) {
-    std::fflush(stdout);
-    std::printf("%s", DeadlyText(arguments, worker.seed, status).c_str());
-  }
   PrintReplay(arguments, worker.seed);
+  // One that hangs would take the patience of the watchdog for each try.
+  if (!worker.is_hung && !arguments.no_shrink) worker.deadly = status;
+}
+
+// Once all have ended: nobody hears the others meanwhile.
+void CutDownDeadlySeeds(const Arguments& arguments, const std::vector<Worker>& workers) {
+  for (const Worker& worker : workers) {
+    if (!worker.deadly) continue;
+    std::printf("seed %" PRIu64 ", which ended its worker:\n", worker.seed);
+    std::fflush(stdout);
+    std::printf("%s", DeadlyText(arguments, worker.seed, *worker.deadly).c_str());
+  }
 }
 
 // Those of the disk stalls that have held somebody up for a second or more; no kind of its own.
@@ -439,6 +447,7 @@ int RunAll(const Arguments& arguments) {
   HearWorkers(arguments, workers, pulses, totals);
   const double wall =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  CutDownDeadlySeeds(arguments, workers);
   const bool is_complete = HasEveryFault(arguments, totals);
   const bool is_fast = IsFastEnough(arguments, workers);
   PrintTotals(totals, workers, wall);

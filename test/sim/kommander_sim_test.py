@@ -127,8 +127,9 @@ class KommanderSim(unittest.TestCase):
         ended = run(*arguments, '--abort-after', 'pause')
         self.assertEqual(ended.returncode, 1, ended.stdout)
         self.assertIn('seed 10 FAILED: the worker was ended by signal 6\n', ended.stdout)
-        enough = re.search(r'^  1 of (\d+) faults are enough, by \d+ more runs;.*\n'
-                           r'#.*\n(\S+ \S+ pause .*\n)  replay: ', ended.stdout, re.MULTILINE)
+        enough = re.search(r'^seed 10, which ended its worker:\n'
+                           r'  1 of (\d+) faults are enough, by \d+ more runs;.*\n'
+                           r'#.*\n(\S+ \S+ pause .*\n)', ended.stdout, re.MULTILINE)
         self.assertIsNotNone(enough, ended.stdout)
         self.assertGreater(int(enough.group(1)), 5)
         with tempfile.TemporaryDirectory() as folder:
