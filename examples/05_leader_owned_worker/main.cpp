@@ -84,7 +84,9 @@ class Node {
     if (worker_) return;
     std::cout << "node " << raft_.id().value() << " leads: its worker starts" << std::endl;
     worker_ = std::make_shared<asio::cancellation_signal>();
-    const auto ended = [worker = worker_](std::exception_ptr) {};  // it ends by StopWorker only
+    const auto ended = [this, worker = worker_](std::exception_ptr failure) {
+      if (worker == worker_) std::rethrow_exception(failure);  // it was not StopWorker
+    };
     asio::co_spawn(raft_.get_executor(), Work(),
                    asio::bind_cancellation_slot(worker_->slot(), ended));
   }

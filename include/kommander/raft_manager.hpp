@@ -145,7 +145,9 @@ class RaftManager {
   RaftManager& OnReplicationReceived(Handler<RaftLog> handler);
   // A handler returned false or threw for this payload; the order goes on.
   RaftManager& OnReplicationError(Handler<RaftLog> handler);
-  // The leader known to this node changed; NodeId 0: none is known.
+  // The leader known to this node changed; NodeId 0: none is known. Comes for the system partition
+  // too. It may come before a new leader is ready, or long after it in line behind a slow handler:
+  // ReadBarrier tells a leader that it leads, and that it has applied what came before it.
   RaftManager& OnLeaderChanged(Handler<PartitionId, NodeId> handler);
   RaftManager& OnRestoreStarted(Handler<PartitionId> handler);
   RaftManager& OnRestoreFinished(Handler<PartitionId> handler);

@@ -40,7 +40,7 @@ class Wal {
 
   // Opens or creates the store and answers whose it is; none on a new store. Checks that no
   // acknowledged write is missing (WalCorrupted), the format (WalNewerFormat) and that nobody else
-  // has it open (WalLocked). `detail` receives one line for a person when it fails.
+  // has it open (WalLocked). `detail` receives one line for a person when it fails, and only then.
   virtual error_code Open(std::optional<StoreIdentity>& identity, std::string& detail) = 0;
 
   // Gives a new store its identity; synced on return. A store that has one: WalForeign.
@@ -49,20 +49,26 @@ class Wal {
   // The partitions that have a boundary record, ascending.
   virtual error_code ListPartitions(std::vector<PartitionId>& partitions) = 0;
 
-  // PartitionNotFound when it was never created. WalCorrupted concerns this partition alone.
+  // PartitionNotFound when it was never created. WalCorrupted concerns this partition alone. What
+  // is reported has been written and synced anew since the store was opened: after a failed sync
+  // and a restart, what can be read may still not be on disk.
   virtual error_code Recover(PartitionId partition, RecoveredPartition& recovered) = 0;
 
   // Stores units of different partitions (at most one each) with one sync. A partition is created
   // by a unit with a boundary record. Atomic per partition; on failure any subset may have been
-  // written.
+  // written. When a unit does not follow what is stored (a partition that does not exist, a hole
+  // or an overlap of entries, a boundary that goes back) nothing of the call is written: that is
+  // InvalidArgument, and the store goes on.
   virtual error_code Write(std::span<const WriteUnit* const> units) = 0;
 
   // Entries first..last, cut after the entry that brings the sum of SizeBytes() to `bytes_max`; at
   // least one. An index outside of the log: PartitionNotFound is never used, the result is empty.
+  // WalCorrupted, for damage, ends this partition on this node; after any other error the node
+  // asks again, and gives the partition up after eight in a row.
   virtual error_code Read(PartitionId partition, LogIndex first, LogIndex last,
                           std::size_t bytes_max, std::vector<Entry>& entries) = 0;
 
-  // Removes everything of a partition; synced on return.
+  // Removes everything of a partition; synced on return. One that does not exist is no error.
   virtual error_code DeletePartition(PartitionId partition) = 0;
 
   // Small named values of the library (pins, settings); a write is synced on return.
