@@ -76,7 +76,7 @@ class Node {
  private:
   static RaftConfiguration Configure(NodeId id, const std::vector<NodeAddress>& members) {
     const Endpoint here = members[id.value() - 1].endpoint;
-    return RaftConfiguration().Id(id).Listen(here).InitialMembers(members).ElectionTimeout(500ms);
+    return RaftConfiguration().Id(id).Listen(here).InitialMembers(members);
   }
 
   // Each worker has a signal of its own: the last one may still be on its way out.

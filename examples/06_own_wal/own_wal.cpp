@@ -19,9 +19,12 @@ error_code Load(const LogFile& file, const std::vector<Row>& rows, std::vector<E
   entries.clear();
   for (const Row& row : rows) {
     Bytes body(row.bytes);
-    const bool is_read = file.Read(row.offset, body) && ChecksumOf(body) == row.checksum;
-    if (!is_read) entries.clear();
-    if (!is_read) return RaftErrc::WalCorrupted;
+    const bool is_read = file.Read(row.offset, body);
+    if (!is_read || ChecksumOf(body) != row.checksum) {
+      entries.clear();
+      // A disk that fails now may answer the next time; damage does not mend.
+      return is_read ? RaftErrc::WalCorrupted : RaftErrc::WalUnavailable;
+    }
     entries.push_back(row.entry);
     entries.back().body = Payload(std::move(body));
   }

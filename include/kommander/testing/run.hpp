@@ -6,6 +6,11 @@
 // A run is one thread and repeats to the last step, provided that the application and the scenario
 // do: no chance, time or thread from elsewhere, and no order of addresses or hashes of them. Seeds
 // are independent of each other; to use more cores, start more processes.
+//
+// While a run lasts it has the handlers of SIGABRT, SIGSEGV, SIGFPE, SIGBUS and SIGILL and the
+// library's handler of broken assertions (kommander/assert.hpp), so that a seed that ends the
+// process is told on standard error; then what was there before is put back and asked. One run per
+// process at a time.
 #pragma once
 
 #include <functional>
