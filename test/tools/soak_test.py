@@ -317,6 +317,8 @@ class Verdicts(World):
             self.judge(soak_parts.Simulation, [end.format(seeds)], True, seeds=seeds)
             asked = self.command[self.command.index('--require-faults') + 1]
             self.assertEqual((seeds, asked), (seeds, str(wanted)))
+        self.judge(soak_parts.Unasked, [end.format(1000)], True, seeds=1000)
+        self.assertEqual(self.command[self.command.index('--require-faults') + 1], '100')
 
     def test_too_few_faults_are_no_violation_and_not_good(self):
         again = 'kommander-sim --seeds 101..1100 --virtual-seconds 60 --require-faults 250'

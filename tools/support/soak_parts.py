@@ -86,6 +86,7 @@ class Part:
 
 class Simulation(Part):
     name = 'simulation'
+    FAULTS_SHARE = 1.0  # of what is demanded of a run without anybody else in it
 
     def prepare(self):
         self.program = keep(build_program('kommander-sim', self.arguments.jobs))
@@ -99,9 +100,9 @@ class Simulation(Part):
     def run(self, number):
         last = number + self.arguments.seeds_per_slice - 1
         seconds = self.arguments.virtual_seconds
+        wanted = int(faults_wanted(self.arguments.seeds_per_slice, seconds) * self.FAULTS_SHARE)
         how = ['--seeds', f'{number}..{last}', '--virtual-seconds', str(seconds),
-               '--require-faults', str(faults_wanted(self.arguments.seeds_per_slice, seconds)),
-               *self.modes()]
+               '--require-faults', str(wanted), *self.modes()]
         succeeded, lines = self.execute(
             [self.program, *how, '--jobs', str(self.arguments.jobs)])
         end = lines[-1] if lines and lines[-1].startswith('sim: ') else ''
@@ -123,8 +124,10 @@ class Simulation(Part):
 
 
 class Unasked(Simulation):
-    """Beside the faults, a stranger and now and then a member that lies."""
+    """Beside the faults, a stranger and now and then a member that lies: transfers and changes of
+    members succeed less often then, and only those that do are counted."""
     name = 'liar'
+    FAULTS_SHARE = 0.4
 
     def modes(self):
         return ['--stranger', '--liar']
