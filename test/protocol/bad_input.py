@@ -1,0 +1,305 @@
+# The tables of bad input in docs/protocol.md, as things that are done to a node: ROWS has what the
+# node gets, by the name of the row, and Rows.play says in the page's words what it answered.
+import concurrent.futures
+import contextlib
+import copy
+import socket
+import struct
+import time
+
+from peer import (APPEND, APPENDS, BEATS, HEARTBEAT, HEARTBEAT_REPLY, HELLO, HELLO_ACK, PATIENCE_S,
+                  PAYLOAD_MAX, PING, PONG, READ_REQUEST, REJECT, VOTE_REPLY, VOTES, Connection,
+                  Entry, Hello, Message, bootstrap_digest, decode_hello, encode_hello,
+                  encode_message)
+
+__all__ = ('PAYLOAD_MAX', 'ROWS', 'Rows', 'greet')
+
+# A node that ends a connection for what it got does so at once: its patience with silence, 5 s and
+# more, ends connections too. On a machine that is too busy to tell them apart a row is tried again.
+PROMPT_S = 4.0
+ATTEMPTS = 5
+UNKNOWN = 9  # a kind of frame, and after the last type of message
+NOWHERE = 65535  # a partition
+FREE = Message(VOTE_REPLY, NOWHERE, 1)  # of a frame of votes
+BEAT = Message(HEARTBEAT_REPLY, NOWHERE, 1, (1, 1))
+
+
+def greet(address, hello):
+    """(connection, the node's hello-ack)."""
+    connection = Connection(socket.create_connection(address, PATIENCE_S))
+    connection.send(HELLO, encode_hello(hello))
+    kind, payload = connection.receive()
+    assert kind == HELLO_ACK, (kind, payload)
+    return connection, decode_hello(payload)
+
+
+def watch(connection):
+    """What the node does from now on, in the words of the page."""
+    words, pings = [], 0
+    while True:
+        kind, payload = connection.receive()
+        if kind is None:
+            return ', '.join([*words, 'closed'])
+        if kind == REJECT:
+            number, size = struct.unpack_from('<IH', payload)
+            assert 0 < size <= 512 and len(payload) == 6 + size, payload
+            words.append(f'reject {number}')
+        elif kind == HELLO_ACK and not words:
+            connection.send(PING)
+        elif kind == PING and pings == 0:
+            connection.send(PONG)
+            pings = 1
+        elif kind in (PING, PONG):
+            return ', '.join([*words, 'goes on'])
+        else:
+            words.append(f'kind {kind}')
+
+
+def batch(*messages, sender=2, receiver=1, count=None, tail=b''):
+    head = struct.pack('<III', sender, receiver, len(messages) if count is None else count)
+    return head + b''.join(map(encode_message, messages)) + tail
+
+
+def append(*entries, partition=NOWHERE):
+    return Message(APPEND, partition, 1, (0, 0, 0), 0, entries)
+
+
+def patched(data, at, replacement):
+    return data[:at] + replacement + data[at + len(replacement):]
+
+
+def first(kind, payload=None, **wrong):
+    """A frame on a fresh connection; a sound hello if nothing else is said."""
+    def play(rows):
+        with contextlib.closing(rows.connect()) as link:
+            connection = Connection(link)
+            connection.send(kind, encode_hello(rows.hello) if payload is None else payload, **wrong)
+            return watch(connection)
+    return play
+
+
+def hello(tail=b'', **wrong):
+    """A hello that is wrong in what it says."""
+    return lambda rows: first(HELLO, encode_hello(rows.hello._replace(**wrong)) + tail)(rows)
+
+
+def then(kind, payload=b'', **wrong):
+    """A frame after the handshake, and a ping to see whether the connection goes on."""
+    def play(rows):
+        connection, _ = greet(rows.address, rows.hello)
+        with connection.link:
+            with contextlib.suppress(ConnectionError):
+                connection.send(kind, payload, **wrong)
+                connection.send(PING)
+            return watch(connection)
+    return play
+
+
+def answer(*frames, **wrong):
+    """Frames for the hello of a node that dials, all of them at once; None: a hello-ack. The last
+    one is the wrong one."""
+    def play(rows):
+        connection = rows.accept()
+        with connection.link:
+            data = b''
+            for number, frame in enumerate(frames, 1):
+                kind, payload = frame or (HELLO_ACK, encode_hello(rows.hello))
+                data += connection.frame(kind, payload, **(wrong if number == len(frames) else {}))
+            connection.link.sendall(data)
+            return watch(connection)
+    return play
+
+
+def answer_hello(**wrong):
+    return lambda rows: answer((HELLO_ACK, encode_hello(rows.hello._replace(**wrong))))(rows)
+
+
+def hello_and_ping(rows):
+    with contextlib.closing(rows.connect()) as link:
+        connection = Connection(link)
+        link.sendall(connection.frame(HELLO, encode_hello(rows.hello)) + connection.frame(PING))
+        return watch(connection)
+
+
+def nothing(rows):
+    with contextlib.closing(rows.connect()) as link:
+        return watch(Connection(link))
+
+
+def own_nonce(rows):
+    connection, other = greet(rows.address, rows.hello)
+    with connection.link:
+        return hello(nonce=other.nonce)(rows)
+
+
+def replaced_beside(rows):
+    connection, _ = greet(rows.address, rows.hello._replace(node=3))
+    with connection.link:
+        return hello(node=3, incarnation=7)(rows)
+
+
+def replaced_after(rows):
+    """The node may not have noticed yet that the other connection has ended."""
+    deadline = time.monotonic() + PATIENCE_S
+    found = 'reject 61, closed'
+    while found == 'reject 61, closed' and time.monotonic() < deadline:
+        begin = time.monotonic()
+        found = hello(node=3, incarnation=7)(rows)
+        rows.begin = begin
+    return found
+
+
+def second_connection(rows):
+    old, _ = greet(rows.address, rows.hello)
+    with old.link:
+        new, _ = greet(rows.address, rows.hello)
+        with new.link:
+            return watch(old)
+
+
+def silence(rows):
+    connection, _ = greet(rows.address, rows.hello._replace(node=4))
+    with connection.link:
+        return watch(connection)
+
+
+ROWS = {
+    'a1': first(HELLO, magic=b'KMDX'),
+    'a2': first(HELLO, header_crc_flip=1 << 31),
+    'a3': first(HELLO, version=2),
+    'a4': first(HELLO, header_bytes=40),
+    'a5': first(HELLO, flags=2),
+    'a6': first(HELLO, payload_crc=1),
+    'a7': first(HELLO, sequence=1),
+    'a8': first(HELLO, b'', payload_bytes=4097),
+    'a9': first(BEATS, b'', payload_bytes=4097),
+    'a10': first(PING, b''),
+    'a11': first(UNKNOWN, b'', flags=1),
+    'a12': hello_and_ping,
+    'a13': nothing,
+    'b1': hello(zero=1),
+    'b2': hello(flags=2),
+    'b3': hello(tail=b'x'),
+    'b4': hello(cluster=b'c' * 257),
+    'b5': hello(version_min=2, version_max=3),
+    'b6': hello(version_min=1, version_max=0),
+    'b7': hello(version_min=0, version_max=9),
+    'b8': hello(cluster=b'another'),
+    'b9': hello(cluster=b'another', version_min=2, version_max=3),
+    'b10': own_nonce,
+    'b11': hello(node=1),
+    'b12': hello(node=0),
+    'b13': hello(to=3),
+    'b14': hello(incarnation=0),
+    'b15': hello(node=77),
+    'b16': hello(digest=1),
+    'b17': replaced_beside,
+    'b18': replaced_after,
+    'b19': hello(pin=7),
+    'c1': then(VOTES, payload_bytes=4097),
+    'c2': then(BEATS, payload_bytes=1048577),
+    'c3': then(APPENDS, payload_bytes=16777217),
+    'c4': then(PING, payload_bytes=1),
+    'c5': then(UNKNOWN),
+    'c6': then(UNKNOWN, flags=1),
+    'c7': then(UNKNOWN, b'?' * 4096, flags=1),
+    'c8': then(UNKNOWN, flags=1, payload_bytes=4097),
+    'c9': then(PING, flags=1),
+    'c10': then(PING, sequence=0),
+    'c11': then(PING, sequence=2),
+    'c12': then(VOTES, batch(FREE), payload_crc=1),
+    'c13': lambda rows: then(HELLO, encode_hello(rows.hello))(rows),
+    'c14': lambda rows: then(HELLO_ACK, encode_hello(rows.hello))(rows),
+    'c15': then(PONG),
+    'c16': then(REJECT, struct.pack('<IH', 65, 0)),
+    'c17': second_connection,
+    'c18': silence,
+    'd1': then(VOTES, batch(FREE, sender=3)),
+    'd2': then(VOTES, batch(FREE, receiver=3)),
+    'd3': then(VOTES, batch()),
+    'd4': then(VOTES, batch(FREE, count=2)),
+    'd5': then(VOTES, batch(FREE, tail=b'x')),
+    'd6': then(VOTES, batch(FREE._replace(type=0))),
+    'd7': then(VOTES, batch(FREE._replace(type=10))),
+    'd8': then(BEATS, batch(BEAT._replace(flags=1))),
+    'd9': then(BEATS, patched(batch(BEAT), 14, b'\x01')),
+    'd10': then(VOTES, batch(BEAT)),
+    'd11': then(BEATS, batch(FREE)),
+    'd12': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(65424))), FREE)),
+    'd13': then(APPENDS, patched(batch(append()), 52, b'\x01')),
+    'd14': then(APPENDS, patched(batch(append(Entry(1, 1, 1, b'four'))), 96, b'\x05')),
+    'd15': then(APPENDS, batch(append(Entry(1, 1, 3)))),
+    'd16': then(BEATS, batch(*[BEAT] * 32766, *[Message(READ_REQUEST, NOWHERE, 1, (1,))] * 2)),
+    'd17': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(16777116))))),
+    'd18': then(BEATS, batch(Message(HEARTBEAT, 0, 0, (0, 0)))),
+    'd19': then(APPENDS, batch(append(Entry(1, 5), partition=0))),
+    'd20': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(65420))), FREE)),
+    'e1': answer(None, header_crc_flip=1),
+    'e2': answer(None, sequence=1),
+    'e3': answer((PONG, b'')),
+    'e4': answer((UNKNOWN, b''), flags=1),
+    'e5': answer_hello(zero=1),
+    'e6': answer_hello(version_min=2, version_max=3),
+    'e7': answer_hello(cluster=b'another'),
+    'e8': answer_hello(node=3),
+    'e9': answer_hello(node=1),
+    'e10': answer_hello(to=3),
+    'e11': answer_hello(incarnation=0),
+    'e12': answer((REJECT, struct.pack('<IH', 65, 0))),
+    'e13': answer(None, None),
+    'e14': answer(None, (PING, b'')),
+    'e15': answer(None, (VOTES, batch(FREE))),
+    'e16': answer(None, (PONG, b'')),
+    'e17': answer(None, (UNKNOWN, b'')),
+    'e18': answer(None, (UNKNOWN, b''), flags=1),
+}
+TIMED = {'a13': (4.9, 9.0), 'c18': (5.9, 16.0)}  # seconds that its answer may take
+ELSEWHERE = {'b19'}  # ends the node
+
+
+class Rows:
+    """A node, 1, whose other initial members are played; it must not have joined yet."""
+
+    def __init__(self, cluster, incarnation, name):
+        self.address, self.listener = cluster.address, cluster.sockets[2]
+        self.hello = Hello(2, 1, incarnation, digest=bootstrap_digest(cluster.members), nonce=1,
+                           cluster=name)
+        self.begin = 0.0
+
+    def connect(self):
+        return socket.create_connection(self.address, PATIENCE_S)
+
+    def accept(self):
+        self.listener.listen()
+        self.listener.settimeout(PATIENCE_S)
+        while True:
+            connection = Connection(self.listener.accept()[0])
+            if connection.receive()[0] == HELLO:
+                self.begin = time.monotonic()
+                return connection
+            connection.link.close()  # it has waited too long to be accepted
+
+    def play(self, row):
+        least, most = TIMED.get(row, (0.0, PROMPT_S))
+        for _ in range(ATTEMPTS):
+            self.begin = begin = time.monotonic()
+            try:
+                found = ROWS[row](self)
+            except (AssertionError, OSError) as error:
+                return repr(error)
+            took = time.monotonic() - (begin if row in TIMED else self.begin)
+            if took < least:
+                return f'{found} after {took:.1f} s'
+            if took <= most or 'goes on' in found:
+                return found
+        return f'{found} after {took:.1f} s, each of {ATTEMPTS} times'
+
+    def run(self):
+        """(row, answer) of each but those that need a node for themselves."""
+        with concurrent.futures.ThreadPoolExecutor(len(TIMED)) as pool:
+            timed = {row: pool.submit(copy.copy(self).play, row) for row in TIMED}
+            for row in ROWS:
+                if row not in TIMED and row not in ELSEWHERE:
+                    yield row, self.play(row)
+            for row, found in timed.items():
+                yield row, found.result()
