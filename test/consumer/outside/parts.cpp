@@ -1,0 +1,60 @@
+// Every part that has a header is in the archive, and what it needs is linked.
+//   parts FOLDER
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <kommander/payload.hpp>
+#include <kommander/raft_configuration.hpp>
+#include <kommander/steady_clock.hpp>
+#include <kommander/wal.hpp>
+#if __has_include(<kommander/configuration_file.hpp>)
+#include <kommander/configuration_file.hpp>
+#endif
+#if __has_include(<kommander/rocksdb_wal.hpp>)
+#include <kommander/rocksdb_wal.hpp>
+#endif
+#if __has_include(<kommander/tcp_transport.hpp>)
+#include <kommander/tcp_transport.hpp>
+#endif
+using namespace kommander;
+
+namespace {
+
+bool ReadsConfiguration() {
+  RaftConfiguration configuration;
+#if __has_include(<kommander/configuration_file.hpp>)
+  return ReadConfiguration("{\"id\": 7}", configuration).empty() && configuration.id() == NodeId(7);
+#else
+  return !configuration.Validate().empty();
+#endif
+}
+
+bool KeepsLog([[maybe_unused]] const std::string& folder) {
+#if __has_include(<kommander/rocksdb_wal.hpp>)
+  const auto wal = MakeRocksDbWal(RocksDbWalOptions(folder));
+  std::optional<StoreIdentity> identity;
+  std::string detail;
+  std::optional<Payload> value;
+  if (wal->Open(identity, detail) || wal->PutMetadata("key", Payload("text"))) return false;
+  const bool is_good = !wal->GetMetadata("key", value) && value->text() == "text";
+  wal->Close();
+  return is_good;
+#else
+  return true;
+#endif
+}
+
+bool HasTransport() {
+#if __has_include(<kommander/tcp_transport.hpp>)
+  return std::make_shared<TcpTransport>(MakeSteadyClock()) != nullptr;
+#else
+  return true;
+#endif
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return argc == 2 && ReadsConfiguration() && KeepsLog(argv[1]) && HasTransport() ? 0 : 1;
+}
