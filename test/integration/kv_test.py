@@ -4,10 +4,8 @@
 #   kv_test.py PROGRAM [unittest arguments]
 # The tests run in the order of their names and share the cluster.
 import concurrent.futures
-import http.client
 import json
 import os
-import select
 import shutil
 import socket
 import subprocess
@@ -20,33 +18,13 @@ sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'tools'))
 
+from support.asking import await_true, request  # noqa: E402
 from support.nodes import HOST, free_ports, make_nodes  # noqa: E402
 
 PROGRAM = ''
 DEADLINE_S = 30.0
-POLL_S = 0.02
 PARTITIONS = 4
 MIB = 1 << 20
-
-
-def await_true(what, condition):
-    """Asks again and again, until a deadline: another process has no event to wait for."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        select.select([], [], [], POLL_S)
-    raise AssertionError(f'not within {DEADLINE_S:g} s: {what}')
-
-
-def request(node, method, path, body=None, headers=None):
-    connection = http.client.HTTPConnection(HOST, node.http_port, timeout=DEADLINE_S)
-    try:
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
 
 
 def request_json(node, method, path, body=None, headers=None):

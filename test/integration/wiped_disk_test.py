@@ -2,49 +2,22 @@
 # A node whose disk was replaced, on real processes: it may not take part under its old id, says so
 # in one line and ends; the others serve as before, in whatever order the processes start.
 #   wiped_disk_test.py PROGRAM [unittest arguments]
-import http.client
 import json
 import os
-import select
 import shutil
 import sys
 import tempfile
-import time
 import unittest
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'tools'))
 
-from support.nodes import HOST, make_nodes  # noqa: E402
+from support.asking import await_true, try_request  # noqa: E402
+from support.nodes import make_nodes  # noqa: E402
 
 PROGRAM = ''
-DEADLINE_S = 30.0
-POLL_S = 0.02
 KEYS = [f'key-{number}' for number in range(32)]  # more than enough to meet every partition
-
-
-def await_true(what, condition):
-    """Asks again and again, until a deadline: another process has no event to wait for."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        select.select([], [], [], POLL_S)
-    raise AssertionError(f'not within {DEADLINE_S:g} s: {what}')
-
-
-def request(node, method, path, body=None):
-    """(status, answer); status 0 when there is no answer."""
-    connection = http.client.HTTPConnection(HOST, node.http_port, timeout=DEADLINE_S)
-    try:
-        connection.request(method, path, body)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except OSError:
-        return 0, b''
-    finally:
-        connection.close()
 
 
 class WipedDisk(unittest.TestCase):
@@ -68,16 +41,17 @@ class WipedDisk(unittest.TestCase):
     def await_written(self, node, value):
         for key in KEYS:
             await_true(f'node {node.number} takes a write of {key}',
-                       lambda: request(node, 'PUT', '/kv/' + key, value)[0] == 200)
+                       lambda: try_request(node, 'PUT', '/kv/' + key, value)[0] == 200)
 
     def assert_read(self, node, value):
         for key in KEYS:
-            self.assertEqual(request(node, 'GET', '/kv/' + key), (200, value.encode()), node.number)
+            self.assertEqual(try_request(node, 'GET', '/kv/' + key), (200, value.encode()),
+                             node.number)
 
     def start_and_wait_until_listening(self, node):
         node.start()
         await_true(f'node {node.number} serves HTTP or has ended',
-                   lambda: node.has_ended() or request(node, 'GET', '/status')[0] == 200)
+                   lambda: node.has_ended() or try_request(node, 'GET', '/status')[0] == 200)
 
     def check(self, order):
         for node in self.nodes:
@@ -108,7 +82,7 @@ class WipedDisk(unittest.TestCase):
         for node in self.nodes[:2]:
             self.assert_read(node, 'after 2')
             roles = [part['role'] for part in
-                     json.loads(request(node, 'GET', '/status')[1])['partitions']]
+                     json.loads(try_request(node, 'GET', '/status')[1])['partitions']]
             self.assertLessEqual(set(roles), {'leader', 'follower'})
 
     def test_started_first(self):

@@ -2,12 +2,10 @@
 # What docs/protocol.md promises, held against a real node: a peer that uses that page alone votes,
 # follows and leads, and every row of the page's tables of bad input gets the answer that it names.
 #   peer_test.py PROGRAM [unittest arguments]
-import http.client
 import json
 import os
 import queue
 import re
-import select
 import shutil
 import socket
 import struct
@@ -22,25 +20,15 @@ sys.path.insert(0, os.path.join(ROOT, 'tools'))
 
 import bad_input  # noqa: E402
 from peer import (ACCEPTED, APPEND, APPEND_REPLY, GRANTED, HEARTBEAT, HEARTBEAT_REPLY,  # noqa: E402
-                  HELLO, PATIENCE_S, PRE_VOTE, READ_REPLY, READ_REQUEST, VOTE_REPLY, VOTE_REQUEST,
+                  HELLO, PRE_VOTE, READ_REPLY, READ_REQUEST, VOTE_REPLY, VOTE_REQUEST,
                   VOTES, Connection, Entry, Hello, Message, Peer, bootstrap_digest, encode_hello,
                   encode_message)
+from support.asking import await_true, try_request  # noqa: E402
 from support.nodes import HOST, Node, free_ports  # noqa: E402
 
 PROGRAM = ''
 CLUSTER = 'by the page'
-POLL_S = 0.02
 INCARNATION = 0x1122334455667788
-
-
-def await_true(what, condition):
-    """Asks again and again, until a deadline: another process has no event to wait for."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        select.select([], [], [], POLL_S)
-    raise AssertionError(f'not within {PATIENCE_S:g} s: {what}')
 
 
 def read_page():
@@ -65,13 +53,13 @@ class Cluster:
 
     def __init__(self, members, election_timeout_ms):
         self.folder = tempfile.mkdtemp(prefix='peer_test.')
-        raft_port, self.http_port, *ports = free_ports(members + 1)
+        raft_port, http_port, *ports = free_ports(members + 1)
         self.address = (HOST, raft_port)
         self.sockets = {number: bound_socket(port) for number, port in enumerate(ports, 2)}
         everyone = [(1, raft_port), *enumerate(ports, 2)]
-        text = ','.join(f'{number}={HOST}:{port}/{HOST}:{self.http_port if number == 1 else 9}'
+        text = ','.join(f'{number}={HOST}:{port}/{HOST}:{http_port if number == 1 else 9}'
                         for number, port in everyone)
-        self.node = Node(1, PROGRAM, self.folder, text, self.http_port,
+        self.node = Node(1, PROGRAM, self.folder, text, http_port,
                          ('--cluster-id', CLUSTER,
                           '--election-timeout-ms', str(election_timeout_ms)))
         self.members = [number for number, _ in everyone]
@@ -91,25 +79,12 @@ class Cluster:
         return Peer(CLUSTER.encode(), self.members, 2, INCARNATION, self.sockets[2], 1,
                     self.address)
 
-    def request(self, method, path, body=None):
-        """(status, answer); status 0 when there is no answer."""
-        self.node.check_alive()
-        connection = http.client.HTTPConnection(HOST, self.http_port, timeout=PATIENCE_S)
-        try:
-            connection.request(method, path, body)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except OSError:
-            return 0, b''
-        finally:
-            connection.close()
-
     def await_ok(self, method, path, body=None):
         def ok():
-            status, answer = self.request(method, path, body)
+            self.node.check_alive()
+            status, answer = try_request(self.node, method, path, body)
             return answer if status == 200 else None
         return await_true(f'{method} {path}', ok)
-
 
     def await_listening(self):
         def listens():
