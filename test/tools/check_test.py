@@ -25,6 +25,7 @@ class StubBuild:
 
     def __init__(self, report, name, options, jobs, environment=None):
         self.report, self.name, self.folder = report, name, f'build/{name}'
+        report.builds[name] = (options, environment or {})
 
     @staticmethod
     def configure():
@@ -52,7 +53,7 @@ class StubBuild:
 
 class StubReport:
     def __init__(self):
-        self.steps, self.tests, self.skipped = {}, {}, []
+        self.steps, self.builds, self.tests, self.skipped = {}, {}, {}, []
 
     def step(self, name, command, environment=None):
         self.steps[name] = command
@@ -122,7 +123,17 @@ class Forms(unittest.TestCase):
         for folder in ('test/unit', 'test/sim', 'test/integration', 'test/conformance', 'bench',
                        'examples'):
             self.assertIn(folder, tests['tsan'])
-        self.assertIn('test/unit', tests['clang'])
+
+    def test_sanitizers_are_those_of_either_compiler(self):
+        options, environment = self.run_form(check.DEFAULT).builds['asan']
+        self.assertIn('-Db_sanitize=address,undefined', options)
+        self.assertNotIn('CXX', environment)
+        builds = self.run_form(check.FULL).builds
+        options, environment = builds['asan']
+        self.assertLessEqual({'-Db_sanitize=address,undefined', '-Dwerror=true'}, set(options))
+        self.assertIn('clang++', environment['CXX'])
+        self.assertIn('halt_on_error=1', environment['UBSAN_OPTIONS'])
+        self.assertIn('-Db_sanitize=thread', builds['tsan'][0])
 
     def test_without_the_right_to_mount_the_full_disk_is_told_as_skipped(self):
         self.assertNotIn('--no-disk-full', self.run_form(check.DEFAULT).steps['chaos 3 nodes'])
