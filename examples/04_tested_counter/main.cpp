@@ -25,9 +25,9 @@ class CounterScenario : public testing::Scenario<Counter> {
   }
 
   boost::asio::awaitable<void> RunClient(testing::Client<Counter> client) override {
-    for (std::uint64_t request = 1; client.IsLoadWanted();) {
+    for (std::uint64_t request = 1; client.IsLoadWanted(); ++request) {
       if (client.random().OneIn(2)) {
-        co_await Add(client, request++);
+        co_await Add(client, request);
       } else {
         co_await Read(client);
       }

@@ -509,7 +509,7 @@ TEST_CASE("digest agreement fires on two digests of one index, and on an entry l
   CHECK(bench.Fired() == Names{"digest agreement"});
   Bench gap;
   gap.Store(1, Bench::Unit({MakeEntry(1, 1), MakeEntry(2, 1)}));
-  for (std::uint64_t applied : {1, 2}) gap.Show(1, Role::kFollower, 1, 2, 2, 2, applied, 77);
+  for (std::uint64_t applied : {1U, 2U}) gap.Show(1, Role::kFollower, 1, 2, 2, 2, applied, 77);
   CHECK(gap.Fired() == Names{"digest agreement"});
 }
 
