@@ -1,6 +1,6 @@
 // What partitions of different nodes say to each other. Values without behaviour: the core makes
 // and reads them, transports carry them, nobody else looks inside. Bytes on the wire:
-// docs/formats.md.
+// docs/protocol.md.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,9 @@ struct VoteRequest {
   Term last_term;
   bool pre_vote = false;
   bool transfer = false;  // the old leader named this candidate: stickiness is waived
+  // The candidate's node knows the receiver by the roster, under the incarnation of its disk: it
+  // may vote although it has not learnt of its admission itself.
+  bool admits = false;
   friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
 };
 

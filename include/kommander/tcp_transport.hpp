@@ -1,4 +1,4 @@
-// Messages over TCP, in binary frames (docs/formats.md, "On the wire").
+// Messages over TCP, in binary frames (docs/protocol.md).
 //
 // Each node dials every peer for what it has to say itself, so there is one connection per peer and
 // direction, shared by all partitions. Whatever is queued when a write can be made leaves in one

@@ -1,7 +1,7 @@
 // The frame: what everything on a connection between two nodes is wrapped in. A fixed header with
 // a checksum of its own, so a length is only believed after it was checked, and a cap per kind that
 // is a constant of the protocol, so it is never allocated before it was judged. Bytes:
-// docs/formats.md.
+// docs/protocol.md.
 #pragma once
 
 #include <cstddef>

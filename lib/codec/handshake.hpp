@@ -1,6 +1,6 @@
 // What two nodes say to each other before any message: hello, hello-ack, reject. Also the part of
 // the judgement that needs no memory; pins, roster and bootstrap digest are the host's business.
-// Bytes: docs/formats.md.
+// Bytes: docs/protocol.md.
 #pragma once
 
 #include <cstddef>

@@ -66,6 +66,7 @@ bool GetBody(MessageType type, std::uint8_t flags, ByteReader& reader, ReceiveBu
       m.last_term = GetTerm(reader);
       m.pre_vote = (flags & kFlagPreVote) != 0;
       m.transfer = (flags & kFlagTransfer) != 0;
+      m.admits = (flags & kFlagAdmits) != 0;
       break;
     }
     case MessageType::kVoteReply: {

@@ -29,7 +29,8 @@ std::uint8_t Flag(bool set, std::uint8_t flag) noexcept { return set ? flag : st
 
 struct FlagsOf {
   std::uint8_t operator()(const VoteRequest& m) const noexcept {
-    return Flag(m.pre_vote, kFlagPreVote) | Flag(m.transfer, kFlagTransfer);
+    return Flag(m.pre_vote, kFlagPreVote) | Flag(m.transfer, kFlagTransfer) |
+           Flag(m.admits, kFlagAdmits);
   }
   std::uint8_t operator()(const VoteReply& m) const noexcept {
     return Flag(m.pre_vote, kFlagPreVote) | Flag(m.granted, kFlagGranted);

@@ -1,7 +1,7 @@
 // Messages as frames and back. Many messages of one sender and one receiver share a frame; what is
 // small is copied into it, entry bodies that are not are referenced where they lie. Decoding is
 // total: whatever arrives, it ends, throws nothing and allocates no more than its input justifies.
-// Bytes: docs/formats.md.
+// Bytes: docs/protocol.md.
 #pragma once
 
 #include <cstddef>

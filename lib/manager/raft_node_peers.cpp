@@ -158,6 +158,12 @@ void RaftNode::RefreshCounts() {
   knows_roster_.store(roster.IsKnown());
 }
 
+// The roster's word comes first: with it the peers that it does not have stop to count.
+bool RaftNode::IsInRoster(NodeId peer) const noexcept {
+  if (KOMMANDER_MUTANT(admits_without_roster)) return static_cast<bool>(peers_.PinOf(peer));
+  return knows_roster_.load() && peers_.Counts(peer);
+}
+
 // Voting begins once it is on disk that it may: a restart must not find a half-used store and take
 // its node for one that was never admitted, nor the other way round.
 void RaftNode::ConsiderGate() {

@@ -121,7 +121,7 @@ class Core::Impl {
   void LeaveLeadership(const Leader& leader);
   void DrawElectionDeadline(Duration extra = {});
   void OnElectionDeadline();
-  [[nodiscard]] bool MayVote() const noexcept;
+  [[nodiscard]] bool MayVote(bool is_admitted = false) const noexcept;
   [[nodiscard]] bool IsActiveVoter() const noexcept {
     return members_.active().IsVoter(options_.self);
   }

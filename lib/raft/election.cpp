@@ -136,7 +136,10 @@ void Core::Impl::DrawElectionDeadline(Duration extra) {
   election_deadline_ = now_ + Duration(drawn) + extra;
 }
 
-bool Core::Impl::MayVote() const noexcept { return enabled_ && !failed_; }
+// Whoever asks may vouch for a node that does not know yet that it is admitted.
+bool Core::Impl::MayVote(bool is_admitted) const noexcept {
+  return (enabled_ || is_admitted) && !failed_;
+}
 
 // A node that its newest configuration leaves out is still needed until that one is committed: it
 // may be the only one with a log that the others' votes go to (thesis 4.2.2).
@@ -210,15 +213,16 @@ void Core::Impl::OnVoteRequest(const Message& message, const VoteRequest& reques
   const bool sticky = !KOMMANDER_MUTANT(stickiness_off) && heard_leader && !request.transfer;
   if (request.pre_vote) {
     const bool shorter = KOMMANDER_MUTANT(pre_vote_by_length) && request.last_index < log_.last();
-    const bool granted =
-        MayVote() && !IsStalled() && !sticky && covered && !shorter && message.term > term_;
+    const bool granted = MayVote(request.admits) && !IsStalled() && !sticky && covered &&
+                         !shorter && message.term > term_;
     const Term own = KOMMANDER_MUTANT(pre_vote_refused_without_term) ? Term() : term_;
     return SendAs(granted ? message.term : own, message.from, VoteReply{true, granted});
   }
   const auto* follower = std::get_if<Follower>(&role_);
   const bool undecided =
       (KOMMANDER_MUTANT(vote_twice) || !vote_) && follower != nullptr && !follower->leader;
-  const bool granted = MayVote() && covered && !sticky && (undecided || vote_ == message.from);
+  const bool granted =
+      MayVote(request.admits) && covered && !sticky && (undecided || vote_ == message.from);
   const bool votes = !KOMMANDER_MUTANT(learner_refuses_to_vote) || IsActiveVoter();
   if (!granted || !votes) return Send(message.from, VoteReply{false, false});
   if (vote_ != message.from) {

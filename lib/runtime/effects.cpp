@@ -45,8 +45,12 @@ void PartitionActor::Send(Message message) {
   const bool is_acknowledgement = reply != nullptr && reply->accepted;
   const auto* vote = std::get_if<VoteReply>(&message.body);
   const bool is_vote = vote != nullptr && vote->granted && !vote->pre_vote;
-  const auto* request = std::get_if<VoteRequest>(&message.body);
+  auto* request = std::get_if<VoteRequest>(&message.body);
   const bool is_candidacy = request != nullptr && !request->pre_vote;
+  if (request != nullptr) {
+    const auto node = services_->node.lock();
+    request->admits = node && node->IsInRoster(message.to);
+  }
   const bool is_append = std::holds_alternative<AppendRequest>(message.body);
   if (is_acknowledgement) KOMMANDER_CRASH_POINT("send.before_acknowledgement");
   if (is_vote) KOMMANDER_CRASH_POINT("send.before_vote");

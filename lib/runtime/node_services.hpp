@@ -32,7 +32,7 @@ struct Handlers {
   Handler<error_code, std::string> node_error;
 };
 
-// Told what concerns the whole node; only enqueues, from any thread.
+// What concerns the whole node: it is told, and only enqueues; from any thread.
 class NodeSink {
  public:
   virtual ~NodeSink() = default;
@@ -45,6 +45,8 @@ class NodeSink {
   virtual void OnStoreFailed(PartitionId partition, error_code error) = 0;
   // What was read back is damaged, or cannot be read: this partition alone is done for.
   virtual void OnPartitionDamaged(PartitionId partition, error_code error) = 0;
+  // Whether the roster, applied here, has the peer under the incarnation that this node talks to.
+  [[nodiscard]] virtual bool IsInRoster(NodeId peer) const noexcept = 0;
 };
 
 struct NodeServices {

@@ -124,6 +124,7 @@ MessageBody ChooseBody(Choices& choices) {
       m.last_term = Term(choices.Number());
       m.pre_vote = choices.Coin();
       m.transfer = choices.Coin();
+      m.admits = choices.Coin();
       return m;
     }
     case 1: {

@@ -337,6 +337,8 @@ TEST_CASE("a member that the roster has not pinned teaches, but does not count")
   follower.Judge(hello, NodeId(), [&](error_code error) { verdict.set_value(error); });
   REQUIRE_FALSE(verdict.get_future().get());
   REQUIRE_FALSE(follower.Counts(NodeId(3)));
+  CHECK_FALSE(follower.IsInRoster(NodeId(3)));
+  CHECK(follower.IsInRoster(NodeId(3 - id)));
 
   std::vector<Message> messages;
   messages.emplace_back(PartitionId(1), NodeId(3), NodeId(id), Term(2000), VoteReply{false, true});
@@ -346,6 +348,41 @@ TEST_CASE("a member that the roster has not pinned teaches, but does not count")
   CHECK(cluster.raft(id).Status(1).term < Term(2000));
   for (const std::uint32_t node : {1u, 2u}) cluster.Stop(node);
   three.world.Finish();
+}
+
+// It is in the roster, and has heard nothing of it: only the leader that is lost spoke to it.
+TEST_CASE("a member that never heard of its admission helps to elect whoever admits it") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 3, [](RaftConfiguration& configuration) {
+    configuration.JoinTimeout(std::chrono::seconds(60));
+  });
+  std::vector<Answer<>> joins(3);
+  const auto join = [&](std::uint32_t id) {
+    cluster.Create(id);
+    cluster.raft(id).JoinCluster(joins[id - 1].Token());
+  };
+  join(1);
+  join(2);
+  CHECK_FALSE(joins[0].Wait());
+  CHECK_FALSE(joins[1].Wait());
+  cluster.MakeLeader(kSystemPartition, 1);
+  cluster.network().SetFaults(NodeId(1), NodeId(3), LinkFaults().Drop(1));
+  join(3);
+  const RaftNode& follower = *RaftNodeAccess::Of(cluster.raft(2));
+  REQUIRE(Eventually([&] { return follower.IsInRoster(NodeId(3)); }));
+  REQUIRE(cluster.LeaderNow(kSystemPartition) == 1);
+  REQUIRE(cluster.raft(3).Status(kSystemPartition).last == LogIndex());
+
+  cluster.Isolate(1);
+  CHECK_FALSE(joins[2].Wait());
+  for (const PartitionId partition : {kSystemPartition, PartitionId(1)}) {
+    REQUIRE(Eventually([&] { return cluster.LeaderNow(partition).value_or(1) != 1; }));
+  }
+  cluster.Isolate(1, false);
+  cluster.Write(1, "after");
+  cluster.journal(3).WaitForText(1, "after");
+  cluster.StopAll();
+  world.Finish();
 }
 
 // It adopted a term in its first life, which is no proof that it belongs to a cluster.

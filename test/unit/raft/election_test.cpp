@@ -19,6 +19,30 @@ TEST_CASE("a granted pre-vote changes nothing at all") {
   CHECK(node.core.NextDeadline() == deadline);
 }
 
+TEST_CASE("a node that may not vote yet does for a candidate that admits it") {
+  LoneCore node;
+  node.Step(Enable{false});
+  VoteRequest request{LogIndex(2), Term(1), true, false};
+  const auto ask = [&](std::uint32_t from, std::uint64_t term) {
+    node.Step(LoneCore::From(from, term, request));
+    if (node.Sent<VoteReply>().empty()) node.Sync();
+    return node.Sent<VoteReply>();
+  };
+  CHECK(ask(2, 5) == std::vector{VoteReply{true, false}});
+  request.pre_vote = false;
+  CHECK(ask(2, 5) == std::vector{VoteReply{false, false}});
+  request.admits = request.pre_vote = true;
+  CHECK(ask(3, 6) == std::vector{VoteReply{true, true}});
+  request.pre_vote = false;
+  CHECK(ask(3, 6) == std::vector{VoteReply{false, true}});
+  CHECK(ask(2, 6) == std::vector{VoteReply{false, false}});  // once per term, like everybody
+  // It asks nobody itself, however long it hears nothing.
+  for (int i = 0; i < 10; ++i) {
+    node.Wait();
+    CHECK(node.core.Status().role == RoleKind::kFollower);
+  }
+}
+
 TEST_CASE("only the leader makes a node campaign") {
   LoneCore node({1});
   node.Step(LoneCore::From(2, 1, Heartbeat{}));

@@ -223,7 +223,9 @@ MessageBody Nonsense::AnyBody(Term term) {
       const LogIndex last = AnyIndex();
       const Term last_term = TermNear(last);
       const bool pre_vote = choices_.Coin();
-      return VoteRequest{last, last_term, pre_vote, choices_.Coin()};
+      VoteRequest request{last, last_term, pre_vote, choices_.Coin()};
+      request.admits = choices_.Coin();
+      return request;
     }
     case 1: {
       const bool pre_vote = choices_.Coin();
