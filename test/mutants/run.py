@@ -12,6 +12,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -66,8 +67,27 @@ def seeds_text(simulation):
     if not simulation['seeds']:
         return '–'
     if simulation['missed']:
-        return f"{min(simulation['seeds'])} (not always)"
+        return f"{min(simulation['seeds']):g} (not always)"
     return f"{statistics.median(simulation['seeds']):g}"
+
+
+def told_results(lines):
+    """Name -> what the rows of a table say of it: as much as it takes to write them again."""
+    results = {}
+    for line in lines:
+        cells = re.split(r'(?<!\\) *\| *', line.strip())
+        name = re.fullmatch('`(\\w+)`', cells[1]) if len(cells) == 8 else None
+        if not name:
+            continue
+        suite, seeds, why = cells[4:7]
+        seed = re.match('[0-9.]+', seeds)
+        results[name[1]] = {
+            'suite': {'suite': None if suite == '–' else suite.removesuffix(' (never ends)'),
+                      'why': '', 'hangs': suite.endswith(' (never ends)')},
+            'simulation': {'seeds': [float(seed[0])] if seed else [],
+                           'missed': int('not always' in seeds),
+                           'why': '' if why == '–' else why.replace('\\|', '|')}}
+    return results
 
 
 def commit_text():
@@ -76,7 +96,7 @@ def commit_text():
         return ''
     told = subprocess.run(['git', '-C', ROOT, 'log', '-1', '--format=%h'], capture_output=True,
                           text=True, check=False).stdout.strip()
-    return f' Measured at {told}.' if told else ''
+    return f' The newest measured at {told}.' if told else ''
 
 
 def describe(mutants, results):
@@ -108,13 +128,17 @@ def describe(mutants, results):
     return head, textwrap.wrap(head + commit_text(), 100) + lines
 
 
-def write_page(lines):
+def write_page(mutants, judged):
+    """Rows of what was not measured this time stay. Names those that have none."""
     with open(PAGE) as stream:
         text = stream.read()
     before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
+    table, after = rest.split(END)
+    results = told_results(table.splitlines()) | judged
+    _, lines = describe(mutants, results)
     with open(PAGE, 'w') as stream:
         stream.write(before + BEGIN + '\n' + '\n'.join(lines) + '\n' + END + after)
+    return [mutant.name for mutant in mutants if mutant.name not in results]
 
 
 def load(path):
@@ -160,7 +184,8 @@ def parse():
     parser.add_argument('--jobs', type=int, default=1, help='mutants at a time')
     parser.add_argument('--parts', default='suites,simulation', help='the two, or one of them')
     parser.add_argument('--results', help='a file of results to go on from and to write')
-    parser.add_argument('--write', action='store_true', help='put the table into docs/testing.md')
+    parser.add_argument('--write', action='store_true',
+                        help='into the table of docs/testing.md, which keeps its other rows')
     parser.add_argument('--list-programs', action='store_true',
                         help='only names what has to be built, beside the simulation')
     return parser, parser.parse_args()
@@ -181,8 +206,6 @@ def main():
     wanted = chosen_names(names, arguments)
     if unknown := set(wanted) - set(names) | set(arguments.parts) - {'suites', 'simulation'}:
         parser.error(f'unknown: {", ".join(sorted(unknown))}')
-    if arguments.write and wanted != names:
-        parser.error('--write wants all mutants')
     results = load(arguments.results)
     chosen = [mutant for mutant in mutants if mutant.name in wanted]
     if arguments.list_programs:
@@ -195,9 +218,9 @@ def main():
         print(f'mutants: {broken}', file=sys.stderr)
         return 2
     judged = {name: results[name] for name in wanted}
-    head, lines = describe(mutants, judged)
-    if arguments.write:
-        write_page(lines)
+    head, _ = describe(mutants, judged)
+    if arguments.write and (rowless := write_page(mutants, judged)):
+        print(f'not in the table yet: {", ".join(rowless)}')
     caught = sum(map(is_caught, judged.values()))
     print(head)
     print(f'{caught} passed, {len(judged) - caught} failed')

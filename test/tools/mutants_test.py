@@ -168,6 +168,25 @@ class Table(unittest.TestCase):
         self.assertIn('1 of them because a test never ended', head)
 
 
+    def test_rows_that_are_not_measured_again_stay(self):
+        def simulated(seeds, missed, why):
+            return {'suite': {'suite': None, 'why': '', 'hangs': False},
+                    'simulation': {'seeds': seeds, 'missed': missed, 'why': why}}
+        results = {'a': {'suite': {'suite': 'nodes', 'why': 'x', 'hangs': True}},
+                   'b': simulated([3, 4], 0, 'one | two'), 'c': simulated([440, 7], 1, 'three')}
+        mutants = [CORE._replace(name=name) for name in 'abc']
+        head, lines = run.describe(mutants, results)
+        told = run.told_results(lines)
+        self.assertEqual(set(told), set(results))
+        self.assertEqual(run.describe(mutants, told), (head, lines))
+        told['c'] = simulated([2], 0, 'four')
+        _, changed = run.describe(mutants, told)
+        self.assertEqual([line for line in changed if '`c`' in line],
+                         ['| `c` | it votes twice | two votes | – | 2 | four |'])
+        self.assertEqual([line for line in changed if '`a`' in line or '`b`' in line],
+                         [line for line in lines if '`a`' in line or '`b`' in line])
+
+
 class Classes(unittest.TestCase):
     """The table of docs/testing.md that says which mutant stands for which known failure."""
     CLASSES = 61
