@@ -134,6 +134,7 @@ class Forms(unittest.TestCase):
         self.assertIn('clang++', environment['CXX'])
         self.assertIn('halt_on_error=1', environment['UBSAN_OPTIONS'])
         self.assertIn('-Db_sanitize=thread', builds['tsan'][0])
+        self.assertIn('simulation asan', self.run_form(check.FULL).steps)
 
     def test_without_the_right_to_mount_the_full_disk_is_told_as_skipped(self):
         self.assertNotIn('--no-disk-full', self.run_form(check.DEFAULT).steps['chaos 3 nodes'])
