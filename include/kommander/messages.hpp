@@ -27,9 +27,9 @@ struct VoteRequest {
   Term last_term;
   bool pre_vote = false;
   bool transfer = false;  // the old leader named this candidate: stickiness is waived
-  // The candidate's node knows the receiver by the roster, under the incarnation of its disk: it
-  // may vote although it has not learnt of its admission itself.
-  bool admits = false;
+  // The incarnation that the roster, as applied on the candidate's node, has of the receiver; 0:
+  // none. A node under it is admitted, although it may not have learnt of that itself.
+  Incarnation admits;
   friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
 };
 

@@ -1,6 +1,6 @@
 // The birth of a cluster. A node with an empty store cannot tell a new cluster from one that has
 // forgotten nothing but this node's disk, so it neither votes nor campaigns until a majority of the
-// initial members has said that there is no cluster yet.
+// initial members has said that there is no cluster yet, or somebody that it is admitted.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace kommander::cluster {
 
 // What two nodes compare to know that they were started with the same initial members. The same on
-// every machine: see docs/formats.md.
+// every machine: see docs/protocol.md.
 [[nodiscard]] std::uint64_t BootstrapDigest(const Configuration& initial);
 
 // Used from one strand. Once open it stays open.

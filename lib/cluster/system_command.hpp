@@ -1,5 +1,5 @@
 // What the system partition replicates: commands that build the roster and the partition map. One
-// command is the payload of one log entry with the type kSystemType. Bytes: docs/formats.md.
+// command is the payload of one log entry with the type kSystemType. Bytes: docs/protocol.md.
 #pragma once
 
 #include <cstddef>

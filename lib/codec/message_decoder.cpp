@@ -64,9 +64,9 @@ bool GetBody(MessageType type, std::uint8_t flags, ByteReader& reader, ReceiveBu
       auto& m = body.emplace<VoteRequest>();
       m.last_index = GetIndex(reader);
       m.last_term = GetTerm(reader);
+      m.admits = Incarnation(reader.Get<std::uint64_t>());
       m.pre_vote = (flags & kFlagPreVote) != 0;
       m.transfer = (flags & kFlagTransfer) != 0;
-      m.admits = (flags & kFlagAdmits) != 0;
       break;
     }
     case MessageType::kVoteReply: {

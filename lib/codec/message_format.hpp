@@ -23,15 +23,14 @@ inline constexpr std::uint8_t kMessageTypeMax = 9;
 
 inline constexpr std::uint8_t kFlagPreVote = 1;    // kVoteRequest, kVoteReply
 inline constexpr std::uint8_t kFlagTransfer = 2;   // kVoteRequest
-inline constexpr std::uint8_t kFlagAdmits = 4;     // kVoteRequest
 inline constexpr std::uint8_t kFlagGranted = 2;    // kVoteReply
 inline constexpr std::uint8_t kFlagAccepted = 1;   // kAppendReply
 inline constexpr std::uint8_t kFlagConfirmed = 1;  // kReadIndexReply
 
 // What follows the header of a message; for an append, what precedes its entries.
-inline constexpr std::size_t kFixedBytes[kMessageTypeMax + 1] = {0,  16, 0, 32, 32,
+inline constexpr std::size_t kFixedBytes[kMessageTypeMax + 1] = {0,  24, 0, 32, 32,
                                                                  16, 16, 8, 16, 0};
-inline constexpr std::uint8_t kFlagMask[kMessageTypeMax + 1] = {0, 7, 3, 0, 1, 0, 0, 0, 1, 0};
+inline constexpr std::uint8_t kFlagMask[kMessageTypeMax + 1] = {0, 3, 3, 0, 1, 0, 0, 0, 1, 0};
 inline constexpr FrameKind kKindOfType[kMessageTypeMax + 1] = {
     FrameKind::kVotes, FrameKind::kVotes, FrameKind::kVotes, FrameKind::kAppends,
     FrameKind::kBeats, FrameKind::kBeats, FrameKind::kBeats, FrameKind::kBeats,

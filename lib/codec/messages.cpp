@@ -29,8 +29,7 @@ std::uint8_t Flag(bool set, std::uint8_t flag) noexcept { return set ? flag : st
 
 struct FlagsOf {
   std::uint8_t operator()(const VoteRequest& m) const noexcept {
-    return Flag(m.pre_vote, kFlagPreVote) | Flag(m.transfer, kFlagTransfer) |
-           Flag(m.admits, kFlagAdmits);
+    return Flag(m.pre_vote, kFlagPreVote) | Flag(m.transfer, kFlagTransfer);
   }
   std::uint8_t operator()(const VoteReply& m) const noexcept {
     return Flag(m.pre_vote, kFlagPreVote) | Flag(m.granted, kFlagGranted);
@@ -53,6 +52,7 @@ struct PutFixed {
   void operator()(const VoteRequest& m) const noexcept {
     writer.Put(m.last_index.value());
     writer.Put(m.last_term.value());
+    writer.Put(m.admits.value());
   }
   void operator()(const VoteReply&) const noexcept {}
   void operator()(const AppendRequest& m) const noexcept {

@@ -114,6 +114,7 @@ void RaftNode::OnStoreOpened(OpenedStore opened) {
   identity_ = std::move(opened.identity);
   pins_ = pins_pending_ = std::move(opened.pins);
   incarnation_.store(identity_.incarnation.value());
+  services_->incarnation = identity_.incarnation;
   bootstrap_digest_.store(cluster::BootstrapDigest(identity_.system_configuration));
   const RecoveredPartition& system = opened.partitions.front().second;
   admitted_ = opened.admitted;

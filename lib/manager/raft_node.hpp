@@ -92,7 +92,7 @@ class RaftNode final : public TransportHost,
   void OnPartitionLeader(PartitionId partition, NodeId leader, bool is_ready_here) override;
   void OnStoreFailed(PartitionId partition, error_code error) override;
   void OnPartitionDamaged(PartitionId partition, error_code error) override;
-  [[nodiscard]] bool IsInRoster(NodeId peer) const noexcept override;
+  [[nodiscard]] Incarnation RosterPinOf(NodeId peer) const noexcept override;
   void OnCancel(std::shared_ptr<detail::Operation> operation) noexcept override;
   void OnTimer() noexcept override;
 

@@ -60,7 +60,9 @@ Hello RaftNode::LocalHello(NodeId peer) const {
   hello.incarnation = Incarnation(incarnation_.load());
   hello.bootstrap_digest = bootstrap_digest_.load();
   hello.knows_roster = knows_roster_.load();
-  hello.known_incarnation = peers_.PinOf(peer);
+  // Who was seen first here need not be who the cluster knows.
+  hello.known_incarnation = peers_.RosterPinOf(peer);
+  if (!hello.known_incarnation) hello.known_incarnation = peers_.PinOf(peer);
   hello.nonce = nonce_;
   return hello;
 }
@@ -148,24 +150,23 @@ void RaftNode::OnPinsWritten(error_code error) {
 void RaftNode::RefreshCounts() {
   const cluster::Roster& roster = system_.roster();
   for (const auto& [peer, incarnation] : pins_) {
-    const bool counts = !roster.IsKnown() || roster.PinOf(peer) == incarnation;
-    (void)peers_.Set(peer, incarnation, counts);
+    const Incarnation told = roster.PinOf(peer);
+    (void)peers_.Set(peer, incarnation, told, !roster.IsKnown() || told == incarnation);
   }
   for (const cluster::RosterMember& member : roster.members()) {
     if (!member.incarnation || pins_.contains(member.node)) continue;
-    (void)peers_.Set(member.node, member.incarnation, true);
+    (void)peers_.Set(member.node, member.incarnation, member.incarnation, true);
   }
   knows_roster_.store(roster.IsKnown());
 }
 
-// The roster's word comes first: with it the peers that it does not have stop to count.
-bool RaftNode::IsInRoster(NodeId peer) const noexcept {
-  if (KOMMANDER_MUTANT(admits_without_roster)) return static_cast<bool>(peers_.PinOf(peer));
-  return knows_roster_.load() && peers_.Counts(peer);
+Incarnation RaftNode::RosterPinOf(NodeId peer) const noexcept {
+  const Incarnation told = peers_.RosterPinOf(peer);
+  return KOMMANDER_MUTANT(admits_without_roster) && !told ? peers_.PinOf(peer) : told;
 }
 
-// Voting begins once it is on disk that it may: a restart must not find a half-used store and take
-// its node for one that was never admitted, nor the other way round.
+// Voting on its own word begins once it is on disk that it may: a restart must not find a half-used
+// store and take its node for one that was never admitted, nor the other way round.
 void RaftNode::ConsiderGate() {
   if (!gate_->IsOpen() || admitted_ || std::exchange(admission_writing_, true)) return;
   const error_code refused =

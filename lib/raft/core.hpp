@@ -25,7 +25,8 @@ namespace kommander::raft {
 struct CoreOptions {
   PartitionId partition;
   NodeId self;
-  std::uint64_t seed = 0;                                       // of the election timeouts
+  Incarnation incarnation;  // of this node's disk, to know it in VoteRequest::admits; 0: none
+  std::uint64_t seed = 0;   // of the election timeouts
   Duration election_timeout = std::chrono::milliseconds(1000);  // T; drawn from [T, 2T)
   Duration heartbeat_interval{};                                // 0: T/6
   Duration stall_max{};  // 0: 2T; an older unanswered write is a stall
@@ -70,7 +71,7 @@ class Core {
   // `recovered` is the disk's word, all of it synced, and without damage (raft/recovery.hpp). The
   // hand-off begins right after the boundary, so that ledger and digest can be rebuilt; entries up
   // to max(boundary, applied_from) are handed off as kSilent, delivery begins after it. A new core
-  // campaigns not before its first Enable input, nor votes for a candidate that does not admit it.
+  // neither votes nor campaigns before its first Enable input, or a candidate that admits it.
   Core(CoreOptions options, RecoveredPartition recovered, LogIndex applied_from, Instant now);
   ~Core();
   Core(const Core&) = delete;

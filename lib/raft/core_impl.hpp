@@ -114,6 +114,7 @@ class Core::Impl {
 
   // --- election.cpp ---
   void Dispatch(Message& message);
+  void HearAdmission(const Message& message, const VoteRequest& request, bool heard_leader);
   void EnterTerm(Term term, NodeId vote);
   void AdoptTerm(Term term);
   void BecomeFollower(NodeId leader);
@@ -121,7 +122,7 @@ class Core::Impl {
   void LeaveLeadership(const Leader& leader);
   void DrawElectionDeadline(Duration extra = {});
   void OnElectionDeadline();
-  [[nodiscard]] bool MayVote(bool is_admitted = false) const noexcept;
+  [[nodiscard]] bool MayVote() const noexcept;
   [[nodiscard]] bool IsActiveVoter() const noexcept {
     return members_.active().IsVoter(options_.self);
   }

@@ -42,6 +42,7 @@ void Core::Impl::Dispatch(Message& message) {
   // A pre-vote speaks about a term that nobody is in yet.
   const bool hypothetical = (request != nullptr && request->pre_vote) ||
                             (vote != nullptr && vote->pre_vote && vote->granted);
+  if (request != nullptr) HearAdmission(message, *request, heard_leader);
   if (!hypothetical) {
     if (message.term > term_) AdoptTerm(message.term);
     const bool heeded =
@@ -68,6 +69,18 @@ void Core::Impl::Dispatch(Message& message) {
   if (const auto* read = std::get_if<ReadIndexReply>(&message.body)) return OnReadIndexReply(*read);
   if (std::holds_alternative<TransferRequest>(message.body)) return OnTransferRequest(message);
   OnLeaderReply(message);
+}
+
+// A candidate whose roster has this very disk vouches for it. Its own term is no older than the
+// entry that says so, and earlier terms are what an earlier disk of this node may have voted in:
+// those are left behind first. Not while a leader is heard, who will tell.
+void Core::Impl::HearAdmission(const Message& message, const VoteRequest& request,
+                               bool heard_leader) {
+  if (enabled_ || !request.admits || request.admits != options_.incarnation) return;
+  if (heard_leader && !request.transfer) return;
+  const Term candidates(message.term.value() - (request.pre_vote ? 1 : 0));
+  if (candidates > term_) AdoptTerm(candidates);
+  enabled_ = true;
 }
 
 // Remembered on disk with this step's unit, before anything of the term is promised. What was
@@ -136,10 +149,7 @@ void Core::Impl::DrawElectionDeadline(Duration extra) {
   election_deadline_ = now_ + Duration(drawn) + extra;
 }
 
-// Whoever asks may vouch for a node that does not know yet that it is admitted.
-bool Core::Impl::MayVote(bool is_admitted) const noexcept {
-  return (enabled_ || is_admitted) && !failed_;
-}
+bool Core::Impl::MayVote() const noexcept { return enabled_ && !failed_; }
 
 // A node that its newest configuration leaves out is still needed until that one is committed: it
 // may be the only one with a log that the others' votes go to (thesis 4.2.2).
@@ -213,16 +223,15 @@ void Core::Impl::OnVoteRequest(const Message& message, const VoteRequest& reques
   const bool sticky = !KOMMANDER_MUTANT(stickiness_off) && heard_leader && !request.transfer;
   if (request.pre_vote) {
     const bool shorter = KOMMANDER_MUTANT(pre_vote_by_length) && request.last_index < log_.last();
-    const bool granted = MayVote(request.admits) && !IsStalled() && !sticky && covered &&
-                         !shorter && message.term > term_;
+    const bool granted =
+        MayVote() && !IsStalled() && !sticky && covered && !shorter && message.term > term_;
     const Term own = KOMMANDER_MUTANT(pre_vote_refused_without_term) ? Term() : term_;
     return SendAs(granted ? message.term : own, message.from, VoteReply{true, granted});
   }
   const auto* follower = std::get_if<Follower>(&role_);
   const bool undecided =
       (KOMMANDER_MUTANT(vote_twice) || !vote_) && follower != nullptr && !follower->leader;
-  const bool granted =
-      MayVote(request.admits) && covered && !sticky && (undecided || vote_ == message.from);
+  const bool granted = MayVote() && covered && !sticky && (undecided || vote_ == message.from);
   const bool votes = !KOMMANDER_MUTANT(learner_refuses_to_vote) || IsActiveVoter();
   if (!granted || !votes) return Send(message.from, VoteReply{false, false});
   if (vote_ != message.from) {

@@ -101,8 +101,8 @@ struct SnapshotStaged {
 struct Compact {
   BoundaryRecord boundary;
 };
-// Whether this node may campaign, and vote for candidates that do not admit it
-// (VoteRequest::admits); a new core may not, until bootstrap allows it (design: identity).
+// Whether this node may campaign and vote at all; a new core may not, until bootstrap allows it
+// (design: identity) or a candidate admits it (VoteRequest::admits).
 struct Enable {
   bool enabled = true;
 };

@@ -48,8 +48,7 @@ void PartitionActor::Send(Message message) {
   auto* request = std::get_if<VoteRequest>(&message.body);
   const bool is_candidacy = request != nullptr && !request->pre_vote;
   if (request != nullptr) {
-    const auto node = services_->node.lock();
-    request->admits = node && node->IsInRoster(message.to);
+    if (const auto node = services_->node.lock()) request->admits = node->RosterPinOf(message.to);
   }
   const bool is_append = std::holds_alternative<AppendRequest>(message.body);
   if (is_acknowledgement) KOMMANDER_CRASH_POINT("send.before_acknowledgement");

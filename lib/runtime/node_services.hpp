@@ -32,7 +32,7 @@ struct Handlers {
   Handler<error_code, std::string> node_error;
 };
 
-// What concerns the whole node: it is told, and only enqueues; from any thread.
+// Told what concerns the whole node; only enqueues, from any thread.
 class NodeSink {
  public:
   virtual ~NodeSink() = default;
@@ -45,8 +45,8 @@ class NodeSink {
   virtual void OnStoreFailed(PartitionId partition, error_code error) = 0;
   // What was read back is damaged, or cannot be read: this partition alone is done for.
   virtual void OnPartitionDamaged(PartitionId partition, error_code error) = 0;
-  // Whether the roster, applied here, has the peer under the incarnation that this node talks to.
-  [[nodiscard]] virtual bool IsInRoster(NodeId peer) const noexcept = 0;
+  // The incarnation that the roster, as applied here, has of the peer; 0: none. Any thread.
+  [[nodiscard]] virtual Incarnation RosterPinOf(NodeId peer) const noexcept = 0;
 };
 
 struct NodeServices {
@@ -60,6 +60,7 @@ struct NodeServices {
   std::weak_ptr<NodeSink> node;
   HandlerGate gate;
   HybridClock hybrid_clock;
+  Incarnation incarnation;  // of this node's store; set before the first partition starts
   std::uint64_t seed = 0;
   std::string_view
       system_type;  // payloads of this type in the system partition are the library's own

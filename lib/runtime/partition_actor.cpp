@@ -20,6 +20,7 @@ raft::CoreOptions OptionsOf(const NodeServices& services, PartitionId partition)
   raft::CoreOptions options;
   options.partition = partition;
   options.self = configuration.id();
+  options.incarnation = services.incarnation;
   options.seed = services.seed;  // the core tells partitions apart
   options.election_timeout = configuration.election_timeout();
   options.heartbeat_interval = configuration.heartbeat_interval();

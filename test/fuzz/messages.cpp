@@ -124,7 +124,7 @@ MessageBody ChooseBody(Choices& choices) {
       m.last_term = Term(choices.Number());
       m.pre_vote = choices.Coin();
       m.transfer = choices.Coin();
-      m.admits = choices.Coin();
+      m.admits = Incarnation(choices.Number());
       return m;
     }
     case 1: {

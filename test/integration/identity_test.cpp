@@ -310,11 +310,8 @@ TEST_CASE("a node that nobody has heard of says so when its join ends") {
   world.Finish();
 }
 
-// Node 3 says hello to a follower, which cannot write it into the roster. What it says is heard,
-// its vote is not: that one would have told of a later term.
-TEST_CASE("a member that the roster has not pinned teaches, but does not count") {
-  Three three;
-  auto& cluster = three.cluster;
+// Nodes 1 and 2 of three.
+std::uint32_t StartTwo(TestCluster& cluster) {
   std::vector<Answer<>> joins(2);
   for (const std::uint32_t id : {1u, 2u}) {
     cluster.Create(id);
@@ -323,22 +320,36 @@ TEST_CASE("a member that the roster has not pinned teaches, but does not count")
   CHECK_FALSE(joins[0].Wait());
   CHECK_FALSE(joins[1].Wait());
   (void)cluster.WaitForLeader(1);
-  const std::uint32_t id = 3 - cluster.WaitForLeader(kSystemPartition);
-  RaftNode& follower = *RaftNodeAccess::Of(cluster.raft(id));
+  const std::uint32_t leader = cluster.WaitForLeader(kSystemPartition);
+  const RaftNode& follower = *RaftNodeAccess::Of(cluster.raft(3 - leader));
   REQUIRE(Eventually([&] { return follower.LocalHello(NodeId(3)).knows_roster; }));
+  return leader;
+}
 
-  Hello hello = follower.LocalHello(NodeId(3));
+// Node 3 says hello, from a new disk.
+error_code GreetAs(Incarnation incarnation, RaftNode& node) {
+  Hello hello = node.LocalHello(NodeId(3));
   hello.node = NodeId(3);
-  hello.incarnation = Incarnation(33);
+  hello.incarnation = incarnation;
   hello.known_incarnation = Incarnation();
   hello.knows_roster = false;
   ++hello.nonce;
   std::promise<error_code> verdict;
-  follower.Judge(hello, NodeId(), [&](error_code error) { verdict.set_value(error); });
-  REQUIRE_FALSE(verdict.get_future().get());
+  node.Judge(hello, NodeId(), [&](error_code error) { verdict.set_value(error); });
+  return verdict.get_future().get();
+}
+
+// Node 3 says hello to a follower, which cannot write it into the roster. What it says is heard,
+// its vote is not: that one would have told of a later term.
+TEST_CASE("a member that the roster has not pinned teaches, but does not count") {
+  Three three;
+  auto& cluster = three.cluster;
+  const std::uint32_t id = 3 - StartTwo(cluster);
+  RaftNode& follower = *RaftNodeAccess::Of(cluster.raft(id));
+  REQUIRE_FALSE(GreetAs(Incarnation(33), follower));
   REQUIRE_FALSE(follower.Counts(NodeId(3)));
-  CHECK_FALSE(follower.IsInRoster(NodeId(3)));
-  CHECK(follower.IsInRoster(NodeId(3 - id)));
+  CHECK(follower.RosterPinOf(NodeId(3)) == Incarnation());
+  CHECK(follower.RosterPinOf(NodeId(3 - id)));
 
   std::vector<Message> messages;
   messages.emplace_back(PartitionId(1), NodeId(3), NodeId(id), Term(2000), VoteReply{false, true});
@@ -350,7 +361,7 @@ TEST_CASE("a member that the roster has not pinned teaches, but does not count")
   three.world.Finish();
 }
 
-// It is in the roster, and has heard nothing of it: only the leader that is lost spoke to it.
+// It is in the roster, and has heard nothing of it: what the leader sent to it was lost.
 TEST_CASE("a member that never heard of its admission helps to elect whoever admits it") {
   World world(World::Kind::kFourThreads);
   TestCluster cluster(world.executor(), 3, [](RaftConfiguration& configuration) {
@@ -365,24 +376,41 @@ TEST_CASE("a member that never heard of its admission helps to elect whoever adm
   join(2);
   CHECK_FALSE(joins[0].Wait());
   CHECK_FALSE(joins[1].Wait());
-  cluster.MakeLeader(kSystemPartition, 1);
-  cluster.network().SetFaults(NodeId(1), NodeId(3), LinkFaults().Drop(1));
+  for (const std::uint32_t id : {1u, 2u}) {
+    cluster.network().SetFaults(NodeId(id), NodeId(3), LinkFaults().Drop(1));
+  }
   join(3);
-  const RaftNode& follower = *RaftNodeAccess::Of(cluster.raft(2));
-  REQUIRE(Eventually([&] { return follower.IsInRoster(NodeId(3)); }));
-  REQUIRE(cluster.LeaderNow(kSystemPartition) == 1);
+  for (const std::uint32_t id : {1u, 2u}) {
+    const RaftNode& node = *RaftNodeAccess::Of(cluster.raft(id));
+    REQUIRE(Eventually([&] { return static_cast<bool>(node.RosterPinOf(NodeId(3))); }));
+  }
   REQUIRE(cluster.raft(3).Status(kSystemPartition).last == LogIndex());
 
-  cluster.Isolate(1);
+  const std::uint32_t lost = cluster.WaitForLeader(kSystemPartition);
+  cluster.Isolate(lost);
+  cluster.network().SetFaults(NodeId(3 - lost), NodeId(3), LinkFaults());
   CHECK_FALSE(joins[2].Wait());
-  for (const PartitionId partition : {kSystemPartition, PartitionId(1)}) {
-    REQUIRE(Eventually([&] { return cluster.LeaderNow(partition).value_or(1) != 1; }));
-  }
-  cluster.Isolate(1, false);
+  cluster.Isolate(lost, false);
   cluster.Write(1, "after");
   cluster.journal(3).WaitForText(1, "after");
   cluster.StopAll();
   world.Finish();
+}
+
+// The disk that a follower met first was never the cluster's.
+TEST_CASE("what the roster says of a peer goes before what a node has seen itself") {
+  Three three;
+  auto& cluster = three.cluster;
+  const std::uint32_t leader = StartTwo(cluster);
+  RaftNode& follower = *RaftNodeAccess::Of(cluster.raft(3 - leader));
+  REQUIRE_FALSE(GreetAs(Incarnation(33), follower));
+  CHECK(follower.LocalHello(NodeId(3)).known_incarnation == Incarnation(33));
+  REQUIRE_FALSE(GreetAs(Incarnation(44), *RaftNodeAccess::Of(cluster.raft(leader))));
+  REQUIRE(Eventually([&] { return follower.RosterPinOf(NodeId(3)) == Incarnation(44); }));
+  CHECK(follower.LocalHello(NodeId(3)).known_incarnation == Incarnation(44));
+  CHECK_FALSE(follower.Counts(NodeId(3)));
+  for (const std::uint32_t node : {1u, 2u}) cluster.Stop(node);
+  three.world.Finish();
 }
 
 // It adopted a term in its first life, which is no proof that it belongs to a cluster.

@@ -14,7 +14,7 @@ HELLO, HELLO_ACK, REJECT, PING, PONG, VOTES, BEATS, APPENDS = range(1, 9)
 PRE_VOTE, GRANTED, ACCEPTED = 1, 2, 1  # flags
 PAYLOAD_MAX = (None, 4096, 4096, 4096, 0, 0, 4096, 1 << 20, 16 << 20)  # by kind of frame
 KIND_OF = (None, VOTES, VOTES, APPENDS, BEATS, BEATS, BEATS, BEATS, BEATS, VOTES)  # by type
-NUMBERS_OF = (None, 2, 0, 3, 4, 2, 2, 1, 2, 0)  # u64 fields after a message's header, by type
+NUMBERS_OF = (None, 3, 0, 3, 4, 2, 2, 1, 2, 0)  # u64 fields after a message's header, by type
 HELLO_FORMAT, ENTRY_FORMAT = '<IIQHHBBHQQQ', '<QQQIIB3xI'
 PATIENCE_S = 60.0  # with a node that a busy machine does not let run
 
@@ -177,7 +177,7 @@ class Peer:
         term, is_new = self.terms[p], m.term >= self.terms[p]
         if m.type == VOTE_REQUEST:
             is_free = m.term > term if pre_vote else is_new and self.votes[p] in (0, self.hello.to)
-            granted = is_free and m.numbers[::-1] >= (log[-1].term, log[-1].index)
+            granted = is_free and m.numbers[1::-1] >= (log[-1].term, log[-1].index)
             if granted and not pre_vote:
                 self.votes[p] = self.hello.to
             self.say(VOTE_REPLY, p, term=m.term if granted else term,

@@ -150,12 +150,12 @@ class PeerTest(unittest.TestCase):
         """A pre-vote, then a vote, for an own log that ends with `last`."""
         term = peer.terms[partition] + 1
         granted = self.await_reply(
-            peer, lambda: peer.say(VOTE_REQUEST, partition, *last, term=term, flags=PRE_VOTE),
+            peer, lambda: peer.say(VOTE_REQUEST, partition, *last, 0, term=term, flags=PRE_VOTE),
             VOTE_REPLY, lambda message: message[1] == partition and message.flags & GRANTED)
         self.assertEqual((granted.flags, granted.term), (PRE_VOTE | GRANTED, term))
         peer.terms[partition], peer.votes[partition] = term, 2
         self.await_reply(
-            peer, lambda: peer.say(VOTE_REQUEST, partition, *last),
+            peer, lambda: peer.say(VOTE_REQUEST, partition, *last, 0),
             VOTE_REPLY, lambda message: message[1:] == (partition, term, (), GRANTED, ()))
         return term
 

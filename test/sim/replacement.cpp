@@ -239,7 +239,7 @@ void Replacement::AskForMember() {
 }
 
 // What comes after `now`; none when there is nothing left to change. The system partition gets the
-// new node as a learner first: one that has not heard of the cluster yet may not vote, and a change
+// new node as a learner first: one that nobody has met yet may not vote, and a change
 // that needs its vote would wait for ever.
 std::optional<Configuration> Replacement::TargetOf(PartitionId partition,
                                                    const Configuration& now) const {

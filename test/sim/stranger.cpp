@@ -89,7 +89,11 @@ void Stranger::Alter(Message& message) {
 MessageBody Stranger::AnyBody() {
   const LogIndex index(AnyNumber());
   switch (chance_.Below(8)) {
-    case 0: return VoteRequest{index, Term(AnyNumber()), chance_.OneIn(2), chance_.OneIn(2)};
+    case 0: {
+      VoteRequest request{index, Term(AnyNumber()), chance_.OneIn(2), chance_.OneIn(2)};
+      request.admits = Incarnation(AnyNumber());
+      return request;
+    }
     case 1: return VoteReply{chance_.OneIn(2), true};
     case 2: {
       AppendRequest append{index, Term(AnyNumber()), LogIndex(AnyNumber()), {}};

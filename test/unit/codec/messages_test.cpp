@@ -65,8 +65,9 @@ TEST_CASE("messages: golden bytes") {
   VoteRequest vote;
   vote.last_index = LogIndex(3);
   vote.last_term = Term(4);
-  vote.transfer = vote.admits = true;
-  CHECK(OnePayload({Make(vote)}) == batch + header(1, 6) + number(3) + number(4));
+  vote.transfer = true;
+  vote.admits = Incarnation(5);
+  CHECK(OnePayload({Make(vote)}) == batch + header(1, 2) + number(3) + number(4) + number(5));
   VoteReply vote_reply;
   vote_reply.pre_vote = vote_reply.granted = true;
   CHECK(OnePayload({Make(vote_reply)}) == batch + header(2, 3));

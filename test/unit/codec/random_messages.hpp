@@ -39,7 +39,7 @@ class MessageSource {
         m.last_term = Term(Number());
         m.pre_vote = Coin();
         m.transfer = Coin();
-        m.admits = Coin();
+        m.admits = Incarnation(Number());
         return m;
       }
       case 1: {

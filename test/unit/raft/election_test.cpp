@@ -19,28 +19,73 @@ TEST_CASE("a granted pre-vote changes nothing at all") {
   CHECK(node.core.NextDeadline() == deadline);
 }
 
+namespace {
+
+constexpr Incarnation kOwn{77};
+
+// Node 1, on an empty store of its own, not yet admitted.
+struct Unaware : LoneCore {
+  Unaware() : LoneCore({}, 0, OptionsOf(kOwn)) { Step(Enable{false}); }
+  static CoreOptions OptionsOf(Incarnation own) {
+    CoreOptions options = Options();
+    options.incarnation = own;
+    return options;
+  }
+  // The answer, which may wait for the disk.
+  VoteReply Ask(std::uint32_t from, std::uint64_t term, bool pre_vote, Incarnation admits) {
+    VoteRequest request(LogIndex(2), Term(1), pre_vote, false);
+    request.admits = admits;
+    Step(From(from, term, request));
+    if (Sent<VoteReply>().empty()) Sync();
+    REQUIRE(Sent<VoteReply>().size() == 1);
+    return Sent<VoteReply>()[0];
+  }
+};
+
+constexpr bool kPreVote = true;
+constexpr bool kVote = false;
+
+}  // namespace
+
 TEST_CASE("a node that may not vote yet does for a candidate that admits it") {
+  Unaware node;
+  CHECK_FALSE(node.Ask(2, 5, kPreVote, Incarnation()).granted);
+  CHECK_FALSE(node.Ask(2, 5, kVote, Incarnation()).granted);
+  // An earlier disk of this node.
+  CHECK_FALSE(node.Ask(2, 6, kVote, Incarnation(76)).granted);
+  CHECK(node.Ask(3, 9, kPreVote, kOwn).granted);
+  // What an earlier disk may have voted in is over: the candidate's own term is the earliest.
+  CHECK(node.core.Status().term == Term(8));
+  CHECK_FALSE(node.Ask(2, 7, kVote, Incarnation()).granted);
+  CHECK(node.Ask(3, 9, kVote, kOwn).granted);
+  CHECK_FALSE(node.Ask(2, 9, kVote, kOwn).granted);  // once per term, like everybody
+}
+
+TEST_CASE("a node without any incarnation is admitted by nobody") {
   LoneCore node;
   node.Step(Enable{false});
-  VoteRequest request{LogIndex(2), Term(1), true, false};
-  const auto ask = [&](std::uint32_t from, std::uint64_t term) {
-    node.Step(LoneCore::From(from, term, request));
-    if (node.Sent<VoteReply>().empty()) node.Sync();
-    return node.Sent<VoteReply>();
-  };
-  CHECK(ask(2, 5) == std::vector{VoteReply{true, false}});
-  request.pre_vote = false;
-  CHECK(ask(2, 5) == std::vector{VoteReply{false, false}});
-  request.admits = request.pre_vote = true;
-  CHECK(ask(3, 6) == std::vector{VoteReply{true, true}});
-  request.pre_vote = false;
-  CHECK(ask(3, 6) == std::vector{VoteReply{false, true}});
-  CHECK(ask(2, 6) == std::vector{VoteReply{false, false}});  // once per term, like everybody
-  // It asks nobody itself, however long it hears nothing.
+  node.Step(LoneCore::From(2, 5, VoteRequest(LogIndex(2), Term(1), false, false)));
+  REQUIRE(node.Sent<VoteReply>().size() == 1);
+  CHECK_FALSE(node.Sent<VoteReply>()[0].granted);
+}
+
+TEST_CASE("a node that was admitted by a candidate campaigns") {
+  Unaware node;
   for (int i = 0; i < 10; ++i) {
     node.Wait();
     CHECK(node.core.Status().role == RoleKind::kFollower);
   }
+  node.Ask(3, 9, kPreVote, kOwn);
+  node.AskForPreVotes();
+  CHECK(node.core.Status().term == Term(8));
+}
+
+TEST_CASE("while a leader is heard its word is waited for") {
+  Unaware node;
+  node.Step(LoneCore::From(2, 4, Heartbeat{}));
+  CHECK_FALSE(node.Ask(3, 9, kPreVote, kOwn).granted);
+  CHECK(node.core.Status().term == Term(4));
+  CHECK(node.core.Status().leader == NodeId(2));
 }
 
 TEST_CASE("only the leader makes a node campaign") {

@@ -24,6 +24,7 @@ Nonsense::Nonsense(ByteSpan input)
     : choices_(input), disk_(Initial()), now_(Instant(std::chrono::seconds(1000))) {
   options_.partition = PartitionId(1);
   options_.self = NodeId(kSelf);
+  options_.incarnation = Incarnation(1);
   options_.election_timeout = 100ms;
   options_.requests_max = kRequestsMax;
   if (choices_.Coin()) {
@@ -224,7 +225,7 @@ MessageBody Nonsense::AnyBody(Term term) {
       const Term last_term = TermNear(last);
       const bool pre_vote = choices_.Coin();
       VoteRequest request{last, last_term, pre_vote, choices_.Coin()};
-      request.admits = choices_.Coin();
+      request.admits = Incarnation(choices_.Below(3));  // this node's is 1
       return request;
     }
     case 1: {

@@ -57,7 +57,7 @@ struct BodyText {
   std::string operator()(const VoteRequest& r) const {
     return std::string(r.pre_vote ? "pre-vote" : "vote") + ", log ends at " +
            Place(r.last_index, r.last_term) + (r.transfer ? ", by transfer" : "") +
-           (r.admits ? ", admits" : "");
+           (r.admits ? ", admits " + Text(r.admits) : "");
   }
   std::string operator()(const VoteReply& r) const {
     return std::string(r.pre_vote ? "pre-vote " : "vote ") + (r.granted ? "granted" : "refused");

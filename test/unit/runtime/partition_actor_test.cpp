@@ -161,6 +161,35 @@ TEST_CASE("what the system partition commits is on disk at once, for elections a
   }
 }
 
+// The roster knows node 1, and has not met node 3.
+struct Roster : NodeSink {
+  void OnSystemCommand(LogIndex, Payload) override {}
+  void OnPartitionRestored(PartitionId) override {}
+  void OnPartitionLeader(PartitionId, NodeId, bool) override {}
+  void OnStoreFailed(PartitionId, error_code) override {}
+  void OnPartitionDamaged(PartitionId, error_code) override {}
+  Incarnation RosterPinOf(NodeId peer) const noexcept override {
+    return peer == NodeId(1) ? Incarnation(11) : Incarnation();
+  }
+};
+
+TEST_CASE("a candidate tells every voter what its roster has of it") {
+  Follower node;
+  const auto roster = std::make_shared<Roster>();
+  node.services->node = roster;
+  node.Hear(Heartbeat{});
+  node.disk->Sync();
+  node.Run();
+  node.transport->sent.clear();
+  node.Hear(TransferRequest{});
+  node.disk->Sync();
+  node.Run();
+  REQUIRE(node.transport->sent.size() == 2);
+  for (const Message& message : node.transport->sent) {
+    CHECK(std::get<VoteRequest>(message.body).admits == roster->RosterPinOf(message.to));
+  }
+}
+
 TEST_CASE("what a node owes finds its place on a disk without room") {
   Follower node;
   node.disk->is_saturated = true;
