@@ -1,4 +1,4 @@
-// Several payloads that are committed together or not at all: one log entry (docs/formats.md).
+// Several payloads that are committed together or not at all: one log entry (docs/protocol.md).
 #pragma once
 
 #include <string>

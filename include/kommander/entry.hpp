@@ -11,7 +11,8 @@
 
 namespace kommander {
 
-// What an entry is for. The numbers are on disk and on the wire (docs/formats.md): never reuse one.
+// What an entry is for. The numbers are on disk and on the wire (docs/protocol.md): never reuse
+// one.
 enum class EntryKind : std::uint8_t {
   kNoop = 0,           // opens a leader's term (thesis 6.4); empty body, never delivered
   kApplication = 1,    // one or more payloads of the application, delivered together
@@ -39,7 +40,7 @@ struct Entry {
   LogIndex index;
   Ticket ticket;
   EntryKind kind = EntryKind::kNoop;
-  Payload body;  // kApplication: payloads as docs/formats.md lays them out, encoded once by the
+  Payload body;  // kApplication: payloads as docs/protocol.md lays them out, encoded once by the
                  // proposer
 };
 

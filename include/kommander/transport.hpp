@@ -32,7 +32,7 @@ struct Hello {
   std::uint16_t version_max = kProtocolVersionMax;
   std::uint64_t bootstrap_digest = 0;  // of P0's configuration at index 0
   bool knows_roster = false;           // the cluster's roster has been applied on this node
-  Incarnation known_incarnation;       // the incarnation that this node has pinned of the receiver
+  Incarnation known_incarnation;       // of the receiver: the roster's pin, else this node's own
   std::uint64_t nonce = 0;             // random per process: a node that dialled itself knows it
   friend bool operator==(const Hello&, const Hello&) = default;
 };

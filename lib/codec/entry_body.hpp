@@ -1,6 +1,6 @@
 // The body of an application entry: the payloads of one batch, which are replicated, stored and
 // delivered together. Encoded once, by the proposer; the same buffer goes to the disk, to every
-// peer and to the applier. Bytes: docs/formats.md.
+// peer and to the applier. Bytes: docs/protocol.md.
 #pragma once
 
 #include <cstddef>

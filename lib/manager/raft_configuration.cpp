@@ -26,7 +26,7 @@ constexpr std::size_t kClusterIdBytesMax = 128;
 constexpr std::size_t kQueueMax = 1'000'000;
 constexpr std::size_t kEntryBytesMin = std::size_t{1} << 10;
 constexpr std::size_t kEntryBytesMax = std::size_t{15} << 20;
-// What the body of an entry adds around one payload of the system's type: see docs/formats.md.
+// What the body of an entry adds around one payload of the system's type: see docs/protocol.md.
 constexpr std::size_t kSystemEntryBytes = 10 + cluster::kSystemType.size();
 
 std::string Text(std::uint64_t value) { return std::to_string(value); }

@@ -71,7 +71,7 @@ class Core {
   // `recovered` is the disk's word, all of it synced, and without damage (raft/recovery.hpp). The
   // hand-off begins right after the boundary, so that ledger and digest can be rebuilt; entries up
   // to max(boundary, applied_from) are handed off as kSilent, delivery begins after it. A new core
-  // neither votes nor campaigns before its first Enable input, or a candidate that admits it.
+  // neither votes nor campaigns before its first Enable input, but for VoteRequest::admits.
   Core(CoreOptions options, RecoveredPartition recovered, LogIndex applied_from, Instant now);
   ~Core();
   Core(const Core&) = delete;

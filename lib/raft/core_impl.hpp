@@ -114,6 +114,7 @@ class Core::Impl {
 
   // --- election.cpp ---
   void Dispatch(Message& message);
+  [[nodiscard]] bool Admits(const VoteRequest& request) const noexcept;
   void HearAdmission(const Message& message, const VoteRequest& request, bool heard_leader);
   void EnterTerm(Term term, NodeId vote);
   void AdoptTerm(Term term);
@@ -122,7 +123,7 @@ class Core::Impl {
   void LeaveLeadership(const Leader& leader);
   void DrawElectionDeadline(Duration extra = {});
   void OnElectionDeadline();
-  [[nodiscard]] bool MayVote() const noexcept;
+  [[nodiscard]] bool MayVote(const VoteRequest& request) const noexcept;
   [[nodiscard]] bool IsActiveVoter() const noexcept {
     return members_.active().IsVoter(options_.self);
   }
@@ -224,6 +225,7 @@ class Core::Impl {
   LogIndex committed_;
 
   bool enabled_ = false;
+  bool admitted_ = false;  // by a candidate, in this life
   bool failed_ = false;
   bool stopped_ = false;
   RaftErrc failure_ = RaftErrc::StorageFailed;

@@ -71,16 +71,23 @@ void Core::Impl::Dispatch(Message& message) {
   OnLeaderReply(message);
 }
 
-// A candidate whose roster has this very disk vouches for it. Its own term is no older than the
-// entry that says so, and earlier terms are what an earlier disk of this node may have voted in:
-// those are left behind first. Not while a leader is heard, who will tell.
+// Whether the candidate's roster has this very disk.
+bool Core::Impl::Admits(const VoteRequest& request) const noexcept {
+  if (KOMMANDER_MUTANT(admitted_under_any_disk)) return static_cast<bool>(request.admits);
+  return request.admits && request.admits == options_.incarnation;
+}
+
+// Who is admitted may campaign, from the candidate's term on. An earlier disk of this node may have
+// voted in later terms too: for candidates without the entry that took this one up, who cannot win
+// any more, as a majority that never counted this node has that entry. Not while a leader is heard,
+// who will tell.
 void Core::Impl::HearAdmission(const Message& message, const VoteRequest& request,
                                bool heard_leader) {
-  if (enabled_ || !request.admits || request.admits != options_.incarnation) return;
+  if (enabled_ || admitted_ || !Admits(request)) return;
   if (heard_leader && !request.transfer) return;
   const Term candidates(message.term.value() - (request.pre_vote ? 1 : 0));
   if (candidates > term_) AdoptTerm(candidates);
-  enabled_ = true;
+  admitted_ = true;
 }
 
 // Remembered on disk with this step's unit, before anything of the term is promised. What was
@@ -149,12 +156,16 @@ void Core::Impl::DrawElectionDeadline(Duration extra) {
   election_deadline_ = now_ + Duration(drawn) + extra;
 }
 
-bool Core::Impl::MayVote() const noexcept { return enabled_ && !failed_; }
+// Without a word of its own a node votes for who admits it and nobody else: others may not know of
+// the cluster that it belongs to.
+bool Core::Impl::MayVote(const VoteRequest& request) const noexcept {
+  return (enabled_ || Admits(request)) && !failed_;
+}
 
 // A node that its newest configuration leaves out is still needed until that one is committed: it
 // may be the only one with a log that the others' votes go to (thesis 4.2.2).
 bool Core::Impl::MayCampaign() const noexcept {
-  return MayVote() && !IsStalled() && term_ < kTermMax &&
+  return (enabled_ || admitted_) && !failed_ && !IsStalled() && term_ < kTermMax &&
          (KOMMANDER_MUTANT(learner_campaigns) || members_.MayLead(options_.self, committed_));
 }
 
@@ -224,14 +235,15 @@ void Core::Impl::OnVoteRequest(const Message& message, const VoteRequest& reques
   if (request.pre_vote) {
     const bool shorter = KOMMANDER_MUTANT(pre_vote_by_length) && request.last_index < log_.last();
     const bool granted =
-        MayVote() && !IsStalled() && !sticky && covered && !shorter && message.term > term_;
+        MayVote(request) && !IsStalled() && !sticky && covered && !shorter && message.term > term_;
     const Term own = KOMMANDER_MUTANT(pre_vote_refused_without_term) ? Term() : term_;
     return SendAs(granted ? message.term : own, message.from, VoteReply{true, granted});
   }
   const auto* follower = std::get_if<Follower>(&role_);
   const bool undecided =
       (KOMMANDER_MUTANT(vote_twice) || !vote_) && follower != nullptr && !follower->leader;
-  const bool granted = MayVote() && covered && !sticky && (undecided || vote_ == message.from);
+  const bool granted =
+      MayVote(request) && covered && !sticky && (undecided || vote_ == message.from);
   const bool votes = !KOMMANDER_MUTANT(learner_refuses_to_vote) || IsActiveVoter();
   if (!granted || !votes) return Send(message.from, VoteReply{false, false});
   if (vote_ != message.from) {

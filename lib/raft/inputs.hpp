@@ -101,8 +101,9 @@ struct SnapshotStaged {
 struct Compact {
   BoundaryRecord boundary;
 };
-// Whether this node may campaign and vote at all; a new core may not, until bootstrap allows it
-// (design: identity) or a candidate admits it (VoteRequest::admits).
+// Whether this node may campaign and vote on its own word; a new core may not, until bootstrap
+// allows it (design: identity). Until then it votes for candidates that admit it
+// (VoteRequest::admits).
 struct Enable {
   bool enabled = true;
 };

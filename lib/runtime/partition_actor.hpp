@@ -33,8 +33,7 @@ class PartitionActor final : public IoSink,
                              public AppliedSink,
                              public std::enable_shared_from_this<PartitionActor> {
  public:
-  // `may_vote`: false keeps the partition from voting and campaigning until Enable, or until a
-  // candidate admits this node.
+  // `may_vote`: false keeps the partition from voting and campaigning on its own word until Enable.
   PartitionActor(std::shared_ptr<NodeServices> services, PartitionId partition,
                  RecoveredPartition recovered, bool may_vote);
   ~PartitionActor() override;

@@ -26,6 +26,9 @@ constexpr Incarnation kOwn{77};
 // Node 1, on an empty store of its own, not yet admitted.
 struct Unaware : LoneCore {
   Unaware() : LoneCore({}, 0, OptionsOf(kOwn)) { Step(Enable{false}); }
+  explicit Unaware(RecoveredPartition recovered) : LoneCore(std::move(recovered), OptionsOf(kOwn)) {
+    Step(Enable{false});
+  }
   static CoreOptions OptionsOf(Incarnation own) {
     CoreOptions options = Options();
     options.incarnation = own;
@@ -54,9 +57,7 @@ TEST_CASE("a node that may not vote yet does for a candidate that admits it") {
   // An earlier disk of this node.
   CHECK_FALSE(node.Ask(2, 6, kVote, Incarnation(76)).granted);
   CHECK(node.Ask(3, 9, kPreVote, kOwn).granted);
-  // What an earlier disk may have voted in is over: the candidate's own term is the earliest.
-  CHECK(node.core.Status().term == Term(8));
-  CHECK_FALSE(node.Ask(2, 7, kVote, Incarnation()).granted);
+  CHECK_FALSE(node.Ask(2, 9, kVote, Incarnation()).granted);  // this one does not know of it
   CHECK(node.Ask(3, 9, kVote, kOwn).granted);
   CHECK_FALSE(node.Ask(2, 9, kVote, kOwn).granted);  // once per term, like everybody
 }
@@ -75,9 +76,20 @@ TEST_CASE("a node that was admitted by a candidate campaigns") {
     node.Wait();
     CHECK(node.core.Status().role == RoleKind::kFollower);
   }
-  node.Ask(3, 9, kPreVote, kOwn);
+  const bool pre_vote = GENERATE(true, false);
+  node.Ask(3, 9, pre_vote, kOwn);
   node.AskForPreVotes();
-  CHECK(node.core.Status().term == Term(8));
+  CHECK(node.core.Status().term == Term(pre_vote ? 8 : 9));
+}
+
+TEST_CASE("a node that voted for who admitted it does not vote again after a restart") {
+  RecoveredPartition recovered;
+  recovered.boundary.configuration = Configuration({NodeId(1), NodeId(2), NodeId(3)});
+  recovered.hard_state = HardState{Term(9), NodeId(3)};
+  Unaware node(std::move(recovered));
+  CHECK_FALSE(node.Ask(2, 9, kVote, kOwn).granted);
+  CHECK(node.Ask(3, 9, kVote, kOwn).granted);
+  CHECK_FALSE(node.Ask(2, 10, kVote, Incarnation()).granted);
 }
 
 TEST_CASE("while a leader is heard its word is waited for") {
@@ -86,6 +98,14 @@ TEST_CASE("while a leader is heard its word is waited for") {
   CHECK_FALSE(node.Ask(3, 9, kPreVote, kOwn).granted);
   CHECK(node.core.Status().term == Term(4));
   CHECK(node.core.Status().leader == NodeId(2));
+  // But a transfer comes from that leader.
+  VoteRequest request(LogIndex(2), Term(1), false, true);
+  request.admits = kOwn;
+  node.Step(LoneCore::From(3, 9, request));
+  node.Sync();
+  REQUIRE(node.Sent<VoteReply>().size() == 1);
+  CHECK(node.Sent<VoteReply>()[0].granted);
+  node.AskForPreVotes();
 }
 
 TEST_CASE("only the leader makes a node campaign") {

@@ -22,6 +22,9 @@ class LoneCore {
     Step(Enable{true});
   }
 
+  LoneCore(RecoveredPartition recovered, CoreOptions options)
+      : core(std::move(options), std::move(recovered), LogIndex(), now) {}
+
   template <class... Inputs>
   const Effects& Step(Inputs... inputs) {
     std::vector<Input> all;

@@ -41,7 +41,7 @@ void Nonsense::Restart() {
   fetches_.clear();
   waiting_.clear();
   core_ = std::make_unique<Core>(options_, disk_.Recover(), LogIndex(), now_);
-  Step(Enable{true});
+  Step(Enable{choices_.Below(8) != 0});
 }
 
 void Nonsense::Run() {
