@@ -293,7 +293,7 @@ def sanitized_by_clang(report, arguments):
     name, setup = ADDRESSES
     # The check of vptr opens a pipe to look at memory, and takes a failure to open one for a wrong
     # vptr: tests without a free descriptor cannot bear it. g++'s keeps them.
-    setup = [*setup, '-Dwerror=true', '-Dcpp_args=-g1,-fno-sanitize=vptr']
+    setup = [*setup, '-Dwerror=true', '-Dcpp_args=-g1 -fno-sanitize=vptr']
     sanitized(report, arguments, (name, setup),
               environment={'CXX': compiler, 'ASAN_SYMBOLIZER_PATH': symbolizer})
 
