@@ -167,7 +167,6 @@ class Table(unittest.TestCase):
         self.assertIn('2 caught', head)
         self.assertIn('1 of them because a test never ended', head)
 
-
     def test_rows_that_are_not_measured_again_stay(self):
         def simulated(seeds, missed, why):
             return {'suite': {'suite': None, 'why': '', 'hangs': False},

@@ -46,8 +46,7 @@ SANITIZED = {'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_chec
 # Lines and inlined frames are all that reports and suppressions need of the debug information. Less
 # optimization (g) is compiled faster and loses more than that when the programs run.
 SANITIZER_SETUP = ['-Db_lundef=false', '-Ddebug=false', '-Dcpp_args=-g1', '-Doptimization=1']
-ADDRESSES = ('asan', ['-Db_sanitize=address,undefined'])
-THREADS = ('tsan', ['-Db_sanitize=thread'])
+ADDRESSES, THREADS = '-Db_sanitize=address,undefined', '-Db_sanitize=thread'
 
 
 def sources(*folders, suffixes=('.cpp', '.hpp')):
@@ -268,9 +267,8 @@ SANITIZED_FOLDERS = ('test/unit', 'test/scripts', 'test/sim', 'test/testing', 't
 THREADED_FOLDERS = (*SANITIZED_FOLDERS, 'test/conformance', 'test/fuzz', 'bench')
 
 
-def sanitized(report, arguments, sanitizer, folders=None, environment=None):
+def sanitized(report, arguments, name, setup, folders=None, environment=None):
     """Builds and tests what is below `folders`; none given: the whole tree."""
-    name, setup = sanitizer
     build = Build(report, name, [*SANITIZER_SETUP, *setup], arguments.jobs,
                   SANITIZED | (environment or {}))
     if not build.configure():
@@ -279,7 +277,7 @@ def sanitized(report, arguments, sanitizer, folders=None, environment=None):
     if build.build(targets):
         build.test(None if folders is None else build.tests_under(*folders), time_factor=10)
         # A world has one thread; that worlds share nothing is shown by the tests of test/sim.
-        if sanitizer is not THREADS:
+        if THREADS not in setup:
             check_simulation(report, build, name)
 
 
@@ -288,13 +286,13 @@ def sanitized_by_clang(report, arguments):
     compiler = find_tool('clang++', 16, 19, 18, 17)
     symbolizer = find_tool('llvm-symbolizer', 16, 19, 18, 17)
     if not compiler or not symbolizer:
-        report.skip('asan', 'clang++ or llvm-symbolizer >= 16 is not installed')
+        report.skip('clang', 'clang++ or llvm-symbolizer >= 16 is not installed')
         return
-    name, setup = ADDRESSES
     # The check of vptr opens a pipe to look at memory, and takes a failure to open one for a wrong
     # vptr: tests without a free descriptor cannot bear it. g++'s keeps them.
-    setup = [*setup, '-Dwerror=true', '-Dcpp_args=-g1 -fno-sanitize=vptr']
-    sanitized(report, arguments, (name, setup),
+    setup = [ADDRESSES, '-Dwerror=true', '-Dcpp_args=-g1 -fno-sanitize=vptr']
+    # A build folder keeps its compiler, so this one has a name of its own.
+    sanitized(report, arguments, 'clang', setup,
               environment={'CXX': compiler, 'ASAN_SYMBOLIZER_PATH': symbolizer})
 
 
@@ -302,14 +300,14 @@ def run_form(report, form, arguments):
     """All but the style."""
     release(report, form, arguments)
     if form is DEFAULT:
-        sanitized(report, arguments, ADDRESSES, SANITIZED_FOLDERS)
+        sanitized(report, arguments, 'asan', [ADDRESSES], SANITIZED_FOLDERS)
     if form is FULL:
         sanitized_by_clang(report, arguments)
     if form is not FAST:
         check_defects(report, form, arguments)
         check_fuzz(report, form, arguments)
     if form is FULL:
-        sanitized(report, arguments, THREADS, THREADED_FOLDERS)
+        sanitized(report, arguments, 'tsan', [THREADS], THREADED_FOLDERS)
         check_coverage(report, arguments)
 
 
