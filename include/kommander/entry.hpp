@@ -11,8 +11,7 @@
 
 namespace kommander {
 
-// What an entry is for. The numbers are on disk and on the wire (docs/protocol.md): never reuse
-// one.
+// What an entry is for. The numbers are on disk and on the wire (docs/protocol.md), never reused.
 enum class EntryKind : std::uint8_t {
   kNoop = 0,           // opens a leader's term (thesis 6.4); empty body, never delivered
   kApplication = 1,    // one or more payloads of the application, delivered together

@@ -32,7 +32,7 @@ struct Handlers {
   Handler<error_code, std::string> node_error;
 };
 
-// Told what concerns the whole node; only enqueues, from any thread.
+// Told what concerns the whole node, from any thread; only enqueues.
 class NodeSink {
  public:
   virtual ~NodeSink() = default;
@@ -45,7 +45,8 @@ class NodeSink {
   virtual void OnStoreFailed(PartitionId partition, error_code error) = 0;
   // What was read back is damaged, or cannot be read: this partition alone is done for.
   virtual void OnPartitionDamaged(PartitionId partition, error_code error) = 0;
-  // The incarnation that the roster, as applied here, has of the peer; 0: none. Any thread.
+  // The incarnation that the roster, as applied here, has of the peer; 0: none. An answer, from
+  // any thread, that waits for nothing.
   [[nodiscard]] virtual Incarnation RosterPinOf(NodeId peer) const noexcept = 0;
 };
 

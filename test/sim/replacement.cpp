@@ -239,8 +239,8 @@ void Replacement::AskForMember() {
 }
 
 // What comes after `now`; none when there is nothing left to change. The system partition gets the
-// new node as a learner first: one that nobody has met yet may not vote, and a change
-// that needs its vote would wait for ever.
+// new node as a learner first: one that nobody has met yet may not vote, and a change that needs it
+// would wait for ever.
 std::optional<Configuration> Replacement::TargetOf(PartitionId partition,
                                                    const Configuration& now) const {
   const NodeId old_id = open_->old_id;
