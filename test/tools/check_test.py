@@ -21,11 +21,10 @@ from support import check  # noqa: E402
 
 
 class StubBuild:
-    environment = {}
-
     def __init__(self, report, name, options, jobs, environment=None):
         self.report, self.name, self.folder = report, name, f'build/{name}'
-        report.builds[name] = (options, environment or {})
+        self.environment = environment or {}
+        report.builds[name] = (options, self.environment)
 
     @staticmethod
     def configure():
@@ -95,7 +94,6 @@ class Forms(unittest.TestCase):
         self.assertLessEqual(87 // int(self.option(steps['mutants'], '--every')), 4)
         self.assertEqual(self.option(steps['mutants'], '--offset'), '77')
         self.assertIn('simulation release', steps)
-        self.assertNotIn('crash matrix', steps)
 
     def test_the_long_form_has_all_of_it(self):
         steps = self.run_form(check.FULL).steps
@@ -103,7 +101,6 @@ class Forms(unittest.TestCase):
                      'simulation speed', 'simulation release liar'):
             self.assertIn(name, steps)
         self.assertGreaterEqual(int(self.option(steps['kill matrix'], '--kills')), 370)
-        self.assertIn('--all', steps['crash matrix'])
         self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-lines')), 90)
         self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-branches')), 80)
 
@@ -119,10 +116,27 @@ class Forms(unittest.TestCase):
         for folder in ('test/unit', 'test/sim', 'test/integration', 'examples'):
             self.assertIn(folder, tests['asan'])
         tests = self.run_form(check.FULL).tests
-        self.assertEqual((tests['release'], tests['clang']), (None, None))
-        for folder in ('test/unit', 'test/sim', 'test/integration', 'test/conformance', 'bench',
-                       'examples'):
+        self.assertIsNone(tests['release'])
+        for folder in ('test/unit', 'test/sim', 'test/integration', 'test/conformance', 'examples'):
             self.assertIn(folder, tests['tsan'])
+            self.assertIn(folder, tests['clang'])
+        self.assertLessEqual({'test/crash', 'bench', 'test/fuzz'}, set(tests['clang']))
+
+    def test_every_folder_of_tests_is_under_a_sanitizer(self):
+        folders = {os.path.relpath(os.path.dirname(path), ROOT)
+                   for path, text in meson_files().items()
+                   if re.search(r'^ *test\(', text, re.MULTILINE)}
+        # Style, the installed library, and whether a program compiles.
+        without = {'test', 'test/consumer', 'test/headers', '.'}
+        for folder in folders - without:
+            self.assertTrue(folder.startswith(check.TESTED_FOLDERS), folder)
+
+    def test_sanitizers_see_a_share_of_who_speaks_unasked(self):
+        steps = self.run_form(check.DEFAULT).steps
+        self.assertEqual(self.option(steps['simulation release liar'], '--seeds'), '1..100')
+        self.assertEqual(self.option(steps['simulation asan liar'], '--seeds'), '1..40')
+        self.assertIn('--liar', steps['simulation asan liar'])
+        self.assertIn('--stranger', steps['simulation asan stranger'])
 
     def test_sanitizers_are_those_of_either_compiler(self):
         options, environment = self.run_form(check.DEFAULT).builds['asan']
@@ -264,8 +278,8 @@ class ClangTidy(unittest.TestCase):
             self.assertIn('clang-tidy-16', report.steps['clang-tidy'])
             self.assertIn('clang-tidy-19', report.steps['clang-tidy coroutines'])
             self.assertEqual((files['clang-tidy'], files['clang-tidy coroutines']),
-                             (all_of_them, all_of_them) if everything else
-                             (all_of_them[:1], all_of_them[1:2]))
+                             (all_of_them if everything else all_of_them[:1],
+                              all_of_them[1:2]))
 
 
 class Machine(unittest.TestCase):

@@ -394,7 +394,7 @@ class Verdicts(World):
                                     True), Tally(101, 101, 1, faults=812))
         bad = self.judge(soak_parts.CrashMatrix, ['x', end.format(812, 3), 'FAILED'], False)
         self.assertEqual((bad.faults, bad.violations, bad.replay),
-                         (812, 3, 'crash_matrix --backend rocksdb --seed 101'))
+                         (812, 3, 'crash_matrix --all --backend rocksdb --seed 101'))
         for lines, succeeded in (([end.format(0, 0), 'passed'], True), (['passed'], True),
                                  ([end.format(812, 0), 'FAILED'], False), (['rocksdb'], True),
                                  ([end.format(812, 0)], True)):

@@ -126,16 +126,16 @@ def check_clang_tidy(report, build, everything):
             continue
         files = report.log_path(f'{one.name} files')
         with open(files, 'w') as stream:
-            stream.write('\n'.join(sorted(one.files(wanted, ours, everything))) + '\n')
+            stream.write('\n'.join(sorted(one.files(wanted, ours))) + '\n')
         # One process per core: xargs keeps them busy and fails when any of them fails.
         report.step(one.name, [
             'xargs', '-a', files, '-n', '4', '-P', str(build.jobs), tool, '-p', build.folder,
             *one.options(), '--extra-arg=-Wno-unknown-warning-option'])  # g++'s are not clang's
 
 
-# Whoever speaks to the nodes without being asked.
-UNASKED = (('stranger', ['--seeds', '1..100', '--virtual-seconds', '60', '--stranger']),
-           ('liar', ['--seeds', '1..100', '--virtual-seconds', '60', '--liar']))
+# Whoever speaks to the nodes without being asked. Sanitizers see fewer of the same seeds.
+UNASKED = (('stranger', '--stranger'), ('liar', '--liar'))
+UNASKED_SEEDS, UNASKED_SEEDS_SANITIZED = 100, 40
 SPEED_MIN = 200  # virtual seconds per second of a core, of 5 nodes with 4 partitions
 
 
@@ -148,8 +148,10 @@ def check_simulation(report, build, label):
     report.step(name, [program, '--seeds', f'1..{SEEDS}', '--virtual-seconds',
                        str(VIRTUAL_SECONDS), '--require-faults', str(FAULTS_MIN)],
                 build.environment)
+    seeds = UNASKED_SEEDS_SANITIZED if build.environment else UNASKED_SEEDS
     for who, how in UNASKED:
-        report.step(f'simulation {label} {who}', [program, *how], build.environment)
+        report.step(f'simulation {label} {who}', [
+            program, '--seeds', f'1..{seeds}', '--virtual-seconds', '60', how], build.environment)
 
 
 def check_speed(report, build):
@@ -184,14 +186,6 @@ def check_fuzz(report, form, arguments):
         return
     report.step('fuzz', ['python3', '-B', 'tools/support/fuzz.py', '--seconds', str(form.fuzz_s),
                          '--jobs', str(arguments.jobs)])
-
-
-def check_crash_matrix(report, build):
-    matrix = build.program('crash_matrix')
-    if matrix is None:
-        report.skip('crash matrix', 'there is no crash_matrix')
-    else:
-        report.step('crash matrix', [matrix, '--all'])
 
 
 def number_of_commit():
@@ -256,26 +250,29 @@ def release(report, form, arguments):
         check_chaos(report, build, form)
     if form is FULL:
         check_speed(report, build)
-        check_crash_matrix(report, build)
 
 
 # What most can go wrong in: the core, the codecs and the simulation, whole nodes on real threads
 # and in processes of their own, and the examples, whose calls users copy.
 SANITIZED_FOLDERS = ('test/unit', 'test/scripts', 'test/sim', 'test/testing', 'test/checkers',
                      'test/integration', 'examples')
-# The crash matrix has one thread of ours; the storage library's own are not ThreadSanitizer's.
-THREADED_FOLDERS = (*SANITIZED_FOLDERS, 'test/conformance', 'test/fuzz', 'bench')
+# What has one thread of ours is left out; a storage library's own are not ThreadSanitizer's.
+THREADED_FOLDERS = ('test/unit', 'test/sim', 'test/testing', 'test/integration',
+                    'test/conformance', 'examples')
+# Everything but the consumer of what is installed, which is built anew without a sanitizer.
+TESTED_FOLDERS = (*SANITIZED_FOLDERS, 'test/conformance', 'test/crash', 'test/fuzz', 'test/mutants',
+                  'bench')
 
 
-def sanitized(report, arguments, name, setup, folders=None, environment=None):
-    """Builds and tests what is below `folders`; none given: the whole tree."""
+def sanitized(report, arguments, name, setup, folders, environment=None, builds_all=False):
+    """Builds what is below `folders`, or the whole tree, and tests what is below them."""
     build = Build(report, name, [*SANITIZER_SETUP, *setup], arguments.jobs,
                   SANITIZED | (environment or {}))
     if not build.configure():
         return
-    targets = () if folders is None else tuple(build.targets_under(*folders))
+    targets = () if builds_all else tuple(build.targets_under(*folders))
     if build.build(targets):
-        build.test(None if folders is None else build.tests_under(*folders), time_factor=10)
+        build.test(build.tests_under(*folders), time_factor=10)
         # A world has one thread; that worlds share nothing is shown by the tests of test/sim.
         if THREADS not in setup:
             check_simulation(report, build, name)
@@ -292,8 +289,8 @@ def sanitized_by_clang(report, arguments):
     # vptr: tests without a free descriptor cannot bear it. g++'s keeps them.
     setup = [ADDRESSES, '-Dwerror=true', '-Dcpp_args=-g1 -fno-sanitize=vptr']
     # A build folder keeps its compiler, so this one has a name of its own.
-    sanitized(report, arguments, 'clang', setup,
-              environment={'CXX': compiler, 'ASAN_SYMBOLIZER_PATH': symbolizer})
+    sanitized(report, arguments, 'clang', setup, TESTED_FOLDERS,
+              {'CXX': compiler, 'ASAN_SYMBOLIZER_PATH': symbolizer}, builds_all=True)
 
 
 def run_form(report, form, arguments):

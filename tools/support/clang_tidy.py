@@ -34,7 +34,7 @@ class Pass(typing.NamedTuple):
     checks: str = ''  # instead of those that the configuration names
     bad: str = ''  # a sample that it must refuse
     good: str = ''  # and one like it that it must accept
-    only: str = ''  # what a file has, without which this pass is left to the long form
+    only: str = ''  # what a file must have, for this pass to find anything in it
 
     def tool(self):
         candidates = [f'clang-tidy-{version}' for version in self.versions]
@@ -46,9 +46,9 @@ class Pass(typing.NamedTuple):
         # What a newer compiler would warn of is not what is asked here.
         return ['--quiet', f'--checks=-*,{self.checks}', '--extra-arg=-Wno-error']
 
-    def files(self, wanted, ours, everything):
+    def files(self, wanted, ours):
         """Of `wanted` all, or of `ours` those that can have what only this pass looks for."""
-        if everything or not self.only:
+        if not self.only:
             return wanted
         return {path for path in ours if re.search(self.only, _text(path))}
 

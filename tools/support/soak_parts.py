@@ -198,10 +198,10 @@ class CrashMatrix(Part):
         self.program = keep(build_program('crash_matrix', self.arguments.jobs))
 
     def options(self):
-        return self.BACKEND
+        return f'{self.BACKEND}, all of it'
 
     def run(self, number):
-        how = ['--backend', self.BACKEND, '--seed', str(number)]
+        how = ['--all', '--backend', self.BACKEND, '--seed', str(number)]
         succeeded, lines = self.execute([self.program, *how])
         end = first_match('^(crash matrix: .*)$', lines)
         tally = Tally(number, number, 1, faults=int(number_after('cases', end)),
