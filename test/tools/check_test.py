@@ -100,7 +100,8 @@ class Forms(unittest.TestCase):
         for name in ('chaos 3 nodes', 'chaos 5 nodes', 'kill matrix', 'fuzz', 'mutants',
                      'simulation speed', 'simulation release liar'):
             self.assertIn(name, steps)
-        self.assertGreaterEqual(int(self.option(steps['kill matrix'], '--kills')), 370)
+        self.assertGreaterEqual(int(self.option(steps['kill matrix'], '--kills')), 100)
+        self.assertLessEqual(int(self.option(steps['mutants'], '--every')), 16)
         self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-lines')), 90)
         self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-branches')), 80)
 
@@ -134,6 +135,10 @@ class Forms(unittest.TestCase):
     def test_sanitizers_see_a_share_of_who_speaks_unasked(self):
         steps = self.run_form(check.DEFAULT).steps
         self.assertEqual(self.option(steps['simulation release liar'], '--seeds'), '1..100')
+        self.assertEqual(self.option(steps['simulation release'], '--seeds'), '1..100')
+        self.assertEqual(self.option(steps['simulation release'], '--virtual-seconds'), '120')
+        self.assertIn('--require-faults', steps['simulation release'])
+        self.assertEqual(self.option(steps['simulation asan'], '--seeds'), '1..40')
         self.assertEqual(self.option(steps['simulation asan liar'], '--seeds'), '1..40')
         self.assertIn('--liar', steps['simulation asan liar'])
         self.assertIn('--stranger', steps['simulation asan stranger'])

@@ -169,7 +169,8 @@ def parse():
     parser.add_argument('--fuzz-seconds', type=positive, default=30, help='per target')
     parser.add_argument('--fuzz-executions', type=positive, default=None, metavar='EXECUTIONS',
                         help='per target, instead of seconds')
-    parser.add_argument('--kills', type=positive, default=100, help='per slice of kill-matrix')
+    # So many that every named point has to be reached.
+    parser.add_argument('--kills', type=positive, default=400, help='per slice of kill-matrix')
     parser.add_argument('--ledger', action='store_true',
                         help='only print the totals since the last change of what ships')
     return parser.parse_args()
