@@ -2,8 +2,8 @@
 #include "post_mortem.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
