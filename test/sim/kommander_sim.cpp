@@ -21,6 +21,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "die_with_parent.hpp"
 #include "plan_text.hpp"
 #include "post_mortem.hpp"
 #include "pulses.hpp"
@@ -363,12 +364,14 @@ bool StartWorker(const Arguments& arguments, std::vector<Worker>& workers, std::
     std::perror("kommander-sim: pipe");
     return false;
   }
+  const pid_t self = ::getpid();
   const pid_t process = ::fork();
   if (process < 0) {
     std::perror("kommander-sim: fork");
     return false;
   }
   if (process == 0) {
+    DieWithParent(self);
     ::close(files[0]);
     for (const Worker& other : workers) {
       if (other.file >= 0) ::close(other.file);

@@ -23,6 +23,22 @@ def run(*arguments):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT_S)
 
 
+def await_workers(program, count):
+    workers = []
+    while len(workers) < count:
+        if program.poll() is not None:
+            raise AssertionError(f'it ended before it had {count} workers')
+        with open(f'/proc/{program.pid}/task/{program.pid}/children', encoding='ascii') as stream:
+            workers = [int(worker) for worker in stream.read().split()]
+    return workers
+
+
+def has_simulated(process):
+    """Whether it has used time of a processor by itself, proc(5)."""
+    with open(f'/proc/{process}/stat', encoding='ascii') as stream:
+        return int(stream.read().rpartition(')')[2].split()[11]) > 0
+
+
 class KommanderSim(unittest.TestCase):
     def simulate(self, seeds, *arguments):
         """({seed: hash}, the numbers of the last line) of a run that finds nothing."""
@@ -105,22 +121,34 @@ class KommanderSim(unittest.TestCase):
         with subprocess.Popen([PROGRAM, '--seeds', '5', '--virtual-seconds', '1000000',
                                '--watchdog', '1'], text=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
-            children = f'/proc/{program.pid}/task/{program.pid}/children'
-            workers = ''
-            while not workers:
-                self.assertIsNone(program.poll())
-                with open(children, encoding='ascii') as stream:
-                    workers = stream.read()
-            os.kill(int(workers), signal.SIGSTOP)
+            worker, = await_workers(program, 1)
+            os.kill(worker, signal.SIGSTOP)
             try:
                 output, _ = program.communicate(timeout=TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                os.kill(int(workers), signal.SIGKILL)
+                os.kill(worker, signal.SIGKILL)
                 raise
         self.assertEqual(program.returncode, 1, output)
         self.assertIn('seed 5 FAILED: virtual time has not moved for 1 s', output)
         self.assertIn('replay: kommander-sim --seeds 5..5 --virtual-seconds 1000000', output)
         self.assertRegex(output.splitlines()[-1], r'^sim: seeds=0 .* violations=1 ')
+
+    def test_workers_end_with_whoever_started_them(self):
+        # A worker that never writes would not notice by itself. While one lives, so does its end
+        # of the pipe.
+        with subprocess.Popen([PROGRAM, '--seeds', '5', '--virtual-seconds', '1000000'], text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT) as program:
+            worker, = await_workers(program, 1)
+            while not has_simulated(worker):
+                self.assertIsNone(program.poll())
+            os.kill(worker, signal.SIGSTOP)
+            program.kill()
+            try:
+                program.communicate(timeout=TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                os.kill(worker, signal.SIGKILL)
+                raise
 
     def test_the_plan_of_a_seed_that_ends_its_worker_is_cut_down(self):
         arguments = ('--seeds', '10', '--virtual-seconds', '20', '--nodes', '3')

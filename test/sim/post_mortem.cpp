@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "die_with_parent.hpp"
+
 namespace kommander::sim {
 namespace {
 
@@ -32,9 +34,11 @@ void BeSilent() {
 int StatusOf(const std::vector<Fault>& plan, const PostMortemLimits& limits,
              const std::function<void(const std::vector<Fault>&)>& run) {
   std::fflush(nullptr);
+  const pid_t self = ::getpid();
   const pid_t process = ::fork();
   if (process < 0) return 0;
   if (process == 0) {
+    DieWithParent(self);
     BeSilent();
     ::signal(SIGALRM, SIG_DFL);
     ::alarm(static_cast<unsigned>(limits.run_max.count()));
