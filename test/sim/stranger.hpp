@@ -16,8 +16,9 @@ namespace kommander::sim {
 
 class Stranger {
  public:
-  // No term of a run comes near it; all that the stranger makes up are above.
-  static constexpr Term kMark{std::uint64_t{1} << 40};
+  // No term of a run comes near it, not even where a liar leads the cluster up in leaps; all that
+  // the stranger makes up are above.
+  static constexpr Term kMark{std::uint64_t{1} << 60};
 
   Stranger(World& world, SimNetwork& network, std::uint32_t nodes, std::uint32_t partitions);
 
