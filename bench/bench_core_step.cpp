@@ -61,8 +61,10 @@ class LoopCluster {
   void Burst(unsigned count, const Payload& body) {
     inputs_.clear();
     for (unsigned i = 0; i < count; ++i) {
-      inputs_.push_back(
-          Propose{RequestId(++requests_), EntryKind::kApplication, Ticket(), body, kNever});
+      Propose propose;
+      propose.request = RequestId(++requests_);
+      propose.body = body;
+      inputs_.push_back(std::move(propose));
     }
     const NodeId leader = leader_->Status().leader;
     const auto begin = SteadyClock::now();

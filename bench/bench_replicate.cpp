@@ -16,30 +16,10 @@
 #include "replicate/cluster.hpp"
 #include "replicate/options.hpp"
 #include "replicate/result.hpp"
+#include "scratch_directory.hpp"
 
 namespace kommander::bench {
 namespace {
-
-// A new directory that is removed at the end.
-class ScratchDirectory {
- public:
-  explicit ScratchDirectory(const std::string& parent) : path_(parent + "/bench_replicate.XXXXXX") {
-    if (mkdtemp(path_.data()) == nullptr) {
-      throw std::system_error(errno, std::generic_category(),
-                              "cannot make a directory in " + parent);
-    }
-  }
-  ~ScratchDirectory() {
-    std::error_code ignored;  // what cannot be removed stays
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
 
 sigset_t EndSignals() {
   sigset_t signals;
@@ -63,13 +43,17 @@ std::optional<DiskProbe> Probe(const Options& options, const std::string& direct
   return ProbeDisk(directory, options.probe_seconds);
 }
 
-Result Measure(const Options& options, const std::string& directory) {
+std::unique_ptr<Cluster> MakeCluster(const Options& options, const std::string& directory) {
+  return options.processes ? MakeProcessCluster(options, directory)
+                           : MakeLocalCluster(options, directory);
+}
+
+Table Measure(const Options& options, const std::string& directory) {
   Result result;
   const auto before = Probe(options, directory);
-  const auto cluster = options.processes ? MakeProcessCluster(options, directory)
-                                         : MakeLocalCluster(options, directory);
+  const auto cluster = MakeCluster(options, directory);
   cluster->Start();
-  cluster->StartLoad();
+  cluster->StartLoad(options.calls.front());
   Wait(options.warmup_seconds);
   const auto usage_before = cluster->Usage();
   cluster->BeginMeasuring();
@@ -80,13 +64,33 @@ Result Measure(const Options& options, const std::string& directory) {
   cluster->Stop();
   const auto after = Probe(options, directory);
   if (before && after) result.AddProbes(*before, *after);
-  return result;
+  return result.MakeTable(options);
+}
+
+// Each call in its turn, in one cluster: what else the machine does, it does to all of them.
+Table Compare(const Options& options, const std::string& directory) {
+  Comparison comparison;
+  const auto cluster = MakeCluster(options, directory);
+  cluster->Start();
+  for (std::uint32_t round = 0; round < options.rounds; ++round) {
+    for (const Call call : options.calls) {
+      cluster->StartLoad(call);
+      Wait(options.warmup_seconds);
+      cluster->BeginMeasuring();
+      Wait(options.seconds);
+      comparison.Add(call, cluster->EndMeasuring());
+    }
+  }
+  cluster->StopLoad();
+  cluster->Stop();
+  return comparison.MakeTable(options);
 }
 
 int Run(const Options& options) {
-  const ScratchDirectory scratch(options.data_directory);
-  Result result = Measure(options, scratch.path());
-  const Table table = result.MakeTable(options);
+  const ScratchDirectory scratch(options.data_directory, "bench_replicate");
+  const bool compares = options.calls.size() > 1 || options.rounds > 1;
+  const Table table =
+      compares ? Compare(options, scratch.path()) : Measure(options, scratch.path());
   PrintTable(table, std::cout);
   if (!options.json_file.empty()) WriteJson(table, options.json_file);
   return 0;

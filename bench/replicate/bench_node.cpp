@@ -20,7 +20,7 @@ namespace {
 constexpr auto kReadyTimeout = std::chrono::seconds(60);
 
 RaftConfiguration MakeConfiguration(const Options& options, NodeId id,
-                                    std::vector<NodeAddress> members) {
+                                    std::vector<NodeAddress> members, const NodeExtras& extras) {
   RaftConfiguration configuration;
   configuration.Id(id)
       .ClusterId("bench")
@@ -32,6 +32,7 @@ RaftConfiguration MakeConfiguration(const Options& options, NodeId id,
   configuration.QueuedProposalsMax(
       std::max<std::size_t>(configuration.queued_proposals_max(), options.outstanding));
   configuration.InitialMembers(std::move(members));
+  if (extras.configure) extras.configure(configuration);
   return configuration;
 }
 
@@ -43,15 +44,21 @@ std::shared_ptr<Wal> MakeWal(const Options& options, const std::string& director
 }  // namespace
 
 BenchNode::BenchNode(const Options& options, NodeId id, std::vector<NodeAddress> members,
-                     std::shared_ptr<Transport> transport, const std::string& directory)
+                     std::shared_ptr<Transport> transport, const std::string& directory,
+                     const NodeExtras& extras)
     : work_(context_.get_executor()),
       partitions_(options.partitions),
-      raft_(context_.get_executor(), MakeConfiguration(options, id, members),
+      raft_(context_.get_executor(), MakeConfiguration(options, id, members, extras),
             MakeWal(options, directory), std::move(transport),
             std::make_shared<StaticDiscovery>(members)),
       load_(context_, raft_, options) {
   raft_.OnLeaderChanged(
       [this](const PartitionId& partition, const NodeId&) { load_.OnLeaderChanged(partition); });
+  if (extras.restored) {
+    raft_.OnRestoreFinished([told = extras.restored](const PartitionId& p) { told(p); });
+  }
+  if (extras.machine != nullptr) raft_.UseStateMachine(extras.machine);
+  if (extras.snapshots != nullptr) raft_.UseSnapshots(extras.snapshots);
   thread_ = std::thread([this] { context_.run(); });
 }
 
@@ -78,8 +85,8 @@ void BenchNode::AwaitReady() {
     raft_.WaitForLeader(id, asio::use_future).get();
 }
 
-void BenchNode::StartLoad() {
-  OnThread([this] { load_.Start(); });
+void BenchNode::StartLoad(Call call) {
+  OnThread([this, call] { load_.Start(call); });
 }
 
 void BenchNode::BeginMeasuring() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -20,20 +21,30 @@
 
 namespace kommander::bench {
 
+// What a node has beyond its share of the load.
+struct NodeExtras {
+  std::shared_ptr<StateMachine> machine;
+  std::shared_ptr<SnapshotStore> snapshots;
+  std::function<void(RaftConfiguration&)> configure;  // after everything else
+  std::function<void(PartitionId)> restored;          // on the node's thread
+};
+
 class BenchNode {
  public:
   // `members`: every node with its Raft address.
   BenchNode(const Options& options, NodeId id, std::vector<NodeAddress> members,
-            std::shared_ptr<Transport> transport, const std::string& directory);
+            std::shared_ptr<Transport> transport, const std::string& directory,
+            const NodeExtras& extras = {});
   ~BenchNode();
   BenchNode(const BenchNode&) = delete;
   BenchNode& operator=(const BenchNode&) = delete;
 
+  [[nodiscard]] RaftManager& raft() noexcept { return raft_; }
   // Begins to join; the answer comes from AwaitJoin.
   void Join();
   // Waits until it has joined and knows a leader of every partition. Throws when it cannot.
   void AwaitReady();
-  void StartLoad();
+  void StartLoad(Call call);
   void BeginMeasuring();
   [[nodiscard]] NodeReport EndMeasuring();
   void StopLoad();

@@ -16,7 +16,8 @@ class Cluster {
 
   // Every function concerns all nodes and throws std::runtime_error when one of them fails.
   virtual void Start() = 0;  // and waits until every partition has a leader
-  virtual void StartLoad() = 0;
+  // Proposers do this from now on, whatever they did before.
+  virtual void StartLoad(Call call) = 0;
   virtual void BeginMeasuring() = 0;
   [[nodiscard]] virtual std::vector<NodeReport> EndMeasuring() = 0;
   virtual void StopLoad() = 0;

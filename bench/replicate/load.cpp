@@ -37,6 +37,7 @@ Load::Load(asio::io_context& context, RaftManager& raft, const Options& options)
       partitions_(options.partitions),
       outstanding_(options.outstanding),
       batch_(options.batch),
+      first_measured_(options.first_measured),
       payload_(RandomPayload(options.payload_bytes)),
       active_(options.partitions + 1) {}
 
@@ -45,7 +46,8 @@ std::uint32_t Load::Proposers(PartitionId partition) const noexcept {
   return outstanding_ / partitions_ + (has_one_more ? 1 : 0);
 }
 
-void Load::Start() {
+void Load::Start(Call call) {
+  call_ = call;
   running_ = true;
   for (std::uint32_t id = 1; id <= partitions_; ++id) OnLeaderChanged(id);
 }
@@ -60,14 +62,15 @@ void Load::OnLeaderChanged(PartitionId partition) {
 
 asio::awaitable<void> Load::Propose(PartitionId partition) {
   asio::steady_timer pause(context_);
+  std::optional<ClientSession> session;
   while (running_ && Leads(partition)) {
     const auto begin = std::chrono::steady_clock::now();
-    const error_code error = co_await ProposeOnce(partition);
+    const error_code error = co_await CallOnce(partition, session);
     if (error) {
       ++measured_.errors;
       pause.expires_after(kErrorPause);
       co_await pause.async_wait(kToken);
-    } else if (measuring_) {
+    } else if (measuring_ && partition.value() >= first_measured_) {
       ++measured_.commits;
       measured_.latencies.Record(std::chrono::steady_clock::now() - begin);
     }
@@ -75,7 +78,19 @@ asio::awaitable<void> Load::Propose(PartitionId partition) {
   --active_[partition.value()];
 }
 
-asio::awaitable<error_code> Load::ProposeOnce(PartitionId partition) {
+asio::awaitable<error_code> Load::CallOnce(PartitionId partition,
+                                           std::optional<ClientSession>& session) {
+  switch (call_) {
+    case Call::kWrite: co_return co_await Write(partition);
+    case Call::kSession: co_return co_await WriteInSession(partition, session);
+    case Call::kManual: co_return co_await PrepareAndCommit(partition);
+    case Call::kRead: break;
+  }
+  auto [error, result] = co_await raft_.ReadBarrier(partition, kToken);
+  co_return error;
+}
+
+asio::awaitable<error_code> Load::Write(PartitionId partition) {
   if (batch_ == 1) {
     auto [error, result] = co_await raft_.ReplicateLogs(partition, kType, payload_, kToken);
     co_return error;
@@ -84,6 +99,28 @@ asio::awaitable<error_code> Load::ProposeOnce(PartitionId partition) {
   for (std::uint32_t i = 0; i < batch_; ++i) batch.Add(std::string(kType), payload_);
   auto [error, result] = co_await raft_.ReplicateLogs(partition, batch, kToken);
   co_return error;
+}
+
+asio::awaitable<error_code> Load::WriteInSession(PartitionId partition,
+                                                 std::optional<ClientSession>& session) {
+  if (!session) {
+    auto [error, opened] = co_await raft_.OpenSession(partition, kToken);
+    if (error) co_return error;
+    session = std::move(opened);
+  }
+  const SessionRequest request = session->Begin();
+  auto [error, result] = co_await raft_.ReplicateLogs(partition, kType, payload_,
+                                                      ReplicateOptions().Session(request), kToken);
+  session->End(request);
+  co_return error;
+}
+
+asio::awaitable<error_code> Load::PrepareAndCommit(PartitionId partition) {
+  auto [error, prepared] =
+      co_await raft_.ReplicateLogs(partition, kType, payload_, ReplicateOptions().Manual(), kToken);
+  if (error) co_return error;
+  auto [not_committed, result] = co_await raft_.CommitLogs(partition, prepared.ticket, kToken);
+  co_return not_committed;
 }
 
 }  // namespace kommander::bench

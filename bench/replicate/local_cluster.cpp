@@ -38,8 +38,8 @@ class LocalCluster final : public Cluster {
     for (const auto& node : nodes_) node->Join();
     for (const auto& node : nodes_) node->AwaitReady();
   }
-  void StartLoad() override {
-    for (const auto& node : nodes_) node->StartLoad();
+  void StartLoad(Call call) override {
+    for (const auto& node : nodes_) node->StartLoad(call);
   }
   void BeginMeasuring() override {
     for (const auto& node : nodes_) node->BeginMeasuring();

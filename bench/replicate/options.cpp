@@ -4,7 +4,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <sstream>
+#include <stdexcept>
 #include <string_view>
 
 namespace kommander::bench {
@@ -20,16 +22,23 @@ constexpr const char* kHelp =
                         with --partitions 1000 --processes that measures what idle partitions cost:
                         rss_mib_per_node and idle cpu
   --batch B             payloads of one proposal; a proposal counts as one commit (1)
+  --calls LIST          what proposers do, of write, session, manual and read, by commas (write).
+                        Several take turns in one cluster, and the result is their rates and
+                        their ratios to the first one
+  --rounds N            turns of each (1)
   --wal rocksdb|memory  (rocksdb)
   --transport tcp|memory  (tcp)
   --processes           each node is a process of its own; with --transport tcp only
-  --seconds S           measured, after the warm-up (10)
+  --seconds S           measured, after the warm-up; of several calls each, in each round (10)
   --warmup-seconds S    (2)
   --probe-seconds S     of each raw probe of the disk; 0: none (3)
   --election-timeout-ms T  (1000)
   --data-dir DIR        where the logs live and the disk is probed; a directory of its own is made
                         in it and removed (.)
   --json FILE           the result as one flat JSON object
+
+session: a write in a session, each proposer having one of its own. manual: a proposal that waits
+for its decision, and its CommitLogs, counted as one. read: a ReadBarrier on the leader.
 
 A commit is counted when the proposer's own co_await returns. Proposers are coroutines in the
 process that leads the partition. What is counted per commit is that of all nodes, divided by nodes
@@ -72,6 +81,24 @@ std::vector<std::uint16_t> ParsePorts(std::string_view text) {
   return ports;
 }
 
+std::vector<Call> ParseCalls(std::string_view text) {
+  std::vector<Call> calls;
+  while (!text.empty()) {
+    const std::string_view name = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), name.size() + 1));
+    try {
+      calls.push_back(CallOf(name));
+    } catch (const std::invalid_argument& problem) {
+      Usage(problem.what());
+    }
+    if (std::count(calls.begin(), calls.end(), calls.back()) != 1) {
+      Usage(std::string(name) + " comes twice");
+    }
+  }
+  if (calls.empty()) Usage("--calls must name one");
+  return calls;
+}
+
 void ParseOption(Options& options, std::string_view name, std::string_view word) {
   if (name == "--nodes") {
     options.nodes = Parse<std::uint32_t>(name, word, 1, 9);
@@ -83,6 +110,10 @@ void ParseOption(Options& options, std::string_view name, std::string_view word)
     options.outstanding = Parse<std::uint32_t>(name, word, 0, 1'000'000);
   } else if (name == "--batch") {
     options.batch = Parse<std::uint32_t>(name, word, 1, 65'536);
+  } else if (name == "--calls") {
+    options.calls = ParseCalls(word);
+  } else if (name == "--rounds") {
+    options.rounds = Parse<std::uint32_t>(name, word, 1, 1000);
   } else if (name == "--wal") {
     options.rocksdb = Choose(name, word, "rocksdb", "memory");
   } else if (name == "--transport") {
@@ -108,7 +139,19 @@ void ParseOption(Options& options, std::string_view name, std::string_view word)
   }
 }
 
+constexpr std::string_view kCallNames[] = {"write", "session", "manual", "read"};
+
 }  // namespace
+
+std::string_view ToString(Call call) noexcept { return kCallNames[static_cast<std::size_t>(call)]; }
+
+Call CallOf(std::string_view name) {
+  const auto found = std::find(std::begin(kCallNames), std::end(kCallNames), name);
+  if (found == std::end(kCallNames)) {
+    throw std::invalid_argument("there is no call " + std::string(name));
+  }
+  return static_cast<Call>(found - std::begin(kCallNames));
+}
 
 Options ParseOptions(int argc, char** argv) {
   Options options;

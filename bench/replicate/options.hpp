@@ -4,11 +4,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <kommander/discovery.hpp>
 
 namespace kommander::bench {
+
+// What proposers do, over and over.
+enum class Call : std::uint8_t {
+  kWrite,    // ReplicateLogs
+  kSession,  // the same with a session, one of each proposer
+  kManual,   // ReplicateLogs with manual commit, and CommitLogs: both count as one
+  kRead,     // ReadBarrier
+};
+[[nodiscard]] std::string_view ToString(Call call) noexcept;
+// The other way; throws std::invalid_argument.
+[[nodiscard]] Call CallOf(std::string_view name);
 
 struct Options {
   std::uint32_t nodes = 3;
@@ -19,6 +31,9 @@ struct Options {
   bool rocksdb = true;
   bool tcp = true;
   bool processes = false;
+  std::vector<Call> calls{Call::kWrite};
+  std::uint32_t rounds = 1;
+  std::uint32_t first_measured = 1;  // of earlier partitions no call is counted
   double seconds = 10;
   double warmup_seconds = 2;
   double probe_seconds = 3;  // 0: no raw probe

@@ -16,6 +16,7 @@ namespace kommander::bench {
 namespace {
 
 constexpr auto kStartTimeout = std::chrono::seconds(150);
+const std::string kLoadCommand = "load ";
 constexpr auto kAnswerTimeout = std::chrono::seconds(30);
 
 class ProcessCluster final : public Cluster {
@@ -29,7 +30,9 @@ class ProcessCluster final : public Cluster {
   }
 
   void Start() override { Ask("start", kStartTimeout); }
-  void StartLoad() override { Ask("load", kAnswerTimeout); }
+  void StartLoad(Call call) override {
+    Ask(kLoadCommand + std::string(ToString(call)), kAnswerTimeout);
+  }
   void BeginMeasuring() override { Ask("begin", kAnswerTimeout); }
   std::vector<NodeReport> EndMeasuring() override {
     return Parse<NodeReport>(Ask("end", kAnswerTimeout));
@@ -67,8 +70,8 @@ void Execute(BenchNode& node, const std::string& command, std::ostream& answer) 
   if (command == "start") {
     node.Join();
     node.AwaitReady();
-  } else if (command == "load") {
-    node.StartLoad();
+  } else if (command.rfind(kLoadCommand, 0) == 0) {
+    node.StartLoad(CallOf(command.substr(kLoadCommand.size())));
   } else if (command == "begin") {
     node.BeginMeasuring();
   } else if (command == "end") {

@@ -2,27 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
-#include <iomanip>
-#include <sstream>
-#include <stdexcept>
-#include <type_traits>
 
 namespace kommander::bench {
 namespace {
-
-template <class Value>
-std::string Format(const Value& value) {
-  if constexpr (std::is_same_v<Value, bool>) {
-    return value ? "true" : "false";
-  } else if constexpr (std::is_arithmetic_v<Value>) {
-    std::ostringstream text;
-    text << std::setprecision(std::is_floating_point_v<Value> ? 6 : 0) << value;
-    return text.str();
-  } else {
-    return '"' + std::string(value) + '"';
-  }
-}
 
 double Mean(double a, double b) { return (a + b) / 2; }
 
@@ -32,6 +14,17 @@ SyncProbe Mean(const SyncProbe& a, const SyncProbe& b) {
   mean.p50_us = Mean(a.p50_us, b.p50_us);
   mean.p99_us = Mean(a.p99_us, b.p99_us);
   return mean;
+}
+
+Table Describe(const Options& options) {
+  return {{"nodes", Format(options.nodes)},
+          {"partitions", Format(options.partitions)},
+          {"payload", Format(options.payload_bytes)},
+          {"outstanding", Format(options.outstanding)},
+          {"batch", Format(options.batch)},
+          {"wal", Format(std::string(options.rocksdb ? "rocksdb" : "memory"))},
+          {"transport", Format(std::string(options.tcp ? "tcp" : "memory"))},
+          {"processes", Format(options.processes)}};
 }
 
 }  // namespace
@@ -76,18 +69,10 @@ Table Result::MakeTable(const Options& options) {
   const auto mib_per_node = [&](std::uint64_t kib) {
     return static_cast<double>(kib) / 1024 / nodes_per_process;
   };
-  Table table;
+  Table table = Describe(options);
   const auto add = [&table](const char* name, const auto& value) {
     table.emplace_back(name, Format(value));
   };
-  add("nodes", options.nodes);
-  add("partitions", options.partitions);
-  add("payload", options.payload_bytes);
-  add("outstanding", options.outstanding);
-  add("batch", options.batch);
-  add("wal", std::string(options.rocksdb ? "rocksdb" : "memory"));
-  add("transport", std::string(options.tcp ? "tcp" : "memory"));
-  add("processes", options.processes);
   add("seconds", total_.elapsed_seconds);
   add("commits", total_.commits);
   add("errors", total_.errors);
@@ -112,22 +97,48 @@ Table Result::MakeTable(const Options& options) {
   return table;
 }
 
-void PrintTable(const Table& table, std::ostream& out) {
-  for (const auto& [name, value] : table) {
-    out << std::left << std::setw(34) << name << value << '\n';
+void Comparison::Add(Call call, const std::vector<NodeReport>& reports) {
+  Turn turn;
+  LatencyHistogram latencies;
+  for (const NodeReport& report : reports) {
+    turn.per_second += static_cast<double>(report.commits) / report.elapsed_seconds;
+    latencies.Merge(report.latencies);
+    errors_ += report.errors;
   }
-  out << std::flush;
+  turn.p50_us = static_cast<double>(latencies.QuantileUs(0.5));
+  turn.p99_us = static_cast<double>(latencies.QuantileUs(0.99));
+  turns_[call].push_back(turn);
 }
 
-void WriteJson(const Table& table, const std::string& file) {
-  std::ofstream out(file);
-  out << "{\n";
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    out << "  \"" << table[i].first << "\": " << table[i].second
-        << (i + 1 < table.size() ? ",\n" : "\n");
+Table Comparison::MakeTable(const Options& options) {
+  Table table = Describe(options);
+  table.emplace_back("seconds", Format(options.seconds));
+  table.emplace_back("rounds", Format(options.rounds));
+  table.emplace_back("errors", Format(errors_));
+  const auto median_of = [](const std::vector<Turn>& turns, double Turn::*figure) {
+    std::vector<double> values;
+    for (const Turn& turn : turns) values.push_back(turn.*figure);
+    return Format(Median(std::move(values)));
+  };
+  const Call first = options.calls.front();
+  for (const Call call : options.calls) {
+    const std::string name(ToString(call));
+    const std::vector<Turn>& turns = turns_.at(call);
+    table.emplace_back(name + "_per_second", median_of(turns, &Turn::per_second));
+    table.emplace_back(name + "_p50_us", median_of(turns, &Turn::p50_us));
+    table.emplace_back(name + "_p99_us", median_of(turns, &Turn::p99_us));
+    if (call == first) continue;
+    std::vector<double> ratios;
+    for (std::size_t round = 0; round < turns.size(); ++round) {
+      ratios.push_back(turns[round].per_second / turns_.at(first)[round].per_second);
+    }
+    const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
+    const std::string ratio = name + "_to_" + std::string(ToString(first));
+    table.emplace_back(ratio + "_least", Format(*least));
+    table.emplace_back(ratio + "_most", Format(*most));
+    table.emplace_back(ratio, Format(Median(std::move(ratios))));
   }
-  out << "}\n" << std::flush;
-  if (!out) throw std::runtime_error("cannot write " + file);
+  return table;
 }
 
 }  // namespace kommander::bench

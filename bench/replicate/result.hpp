@@ -1,19 +1,16 @@
-// The figures of one run and their two forms: a table for people, flat JSON for programs.
+// The figures of one run.
 #pragma once
 
-#include <ostream>
-#include <string>
-#include <utility>
+#include <cstdint>
+#include <map>
 #include <vector>
 
 #include "../raw_probe.hpp"
+#include "../table.hpp"
 #include "node_report.hpp"
 #include "options.hpp"
 
 namespace kommander::bench {
-
-// Names and values in order; the values as JSON writes them.
-using Table = std::vector<std::pair<std::string, std::string>>;
 
 class Result {
  public:
@@ -30,8 +27,20 @@ class Result {
   DiskProbe disk_;
 };
 
-void PrintTable(const Table& table, std::ostream& out);
-// Throws std::runtime_error when the file cannot be written.
-void WriteJson(const Table& table, const std::string& file);
+// Several calls that take turns: medians over the rounds, and of the ratios of each round.
+class Comparison {
+ public:
+  void Add(Call call, const std::vector<NodeReport>& reports);
+  [[nodiscard]] Table MakeTable(const Options& options);
+
+ private:
+  struct Turn {
+    double per_second = 0;
+    double p50_us = 0;
+    double p99_us = 0;
+  };
+  std::map<Call, std::vector<Turn>> turns_;
+  std::uint64_t errors_ = 0;
+};
 
 }  // namespace kommander::bench

@@ -30,7 +30,7 @@ inline json::object ParseSwap(const std::string& body) {
 struct Call {
   unsigned refusal = 0;  // a status, when it cannot be served, and why
   std::string_view why = {};
-  // "status", "lines", "read"; of a write: "append", "put", "delete", "cas".
+  // "status", "metrics", "lines", "read"; of a write: "append", "put", "delete", "cas".
   std::string_view type = {};
   std::uint32_t log = 0;   // of "lines" and "append": a partition, which may not exist
   std::string key = {};    // of the others
@@ -71,8 +71,8 @@ inline Call ParseCall(const Request& request) {
   const bool is_put = method == http::verb::put, is_delete = method == http::verb::delete_;
   const bool is_cas = is_post && path.ends_with("/cas");
   Call call;
-  if (path == "/status" && is_get) {
-    call.type = "status";
+  if ((path == "/status" || path == "/metrics") && is_get) {
+    call.type = path == "/status" ? "status" : "metrics";
     return call;
   }
   if (path.starts_with("/log/") && (is_get || is_post)) {

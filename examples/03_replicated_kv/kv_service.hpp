@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <random>
 
+#include <kommander/prometheus_metrics.hpp>
+
 #include "kv_request.hpp"
 #include "kv_store.hpp"
 
@@ -23,27 +25,31 @@ struct KvService {
     const Call call = ParseCall(*request);
     if (call.refusal != 0) co_return Error(call.refusal, call.why);
     if (call.type == "status") co_return Status();
-    if (call.type == "read") co_return co_await Read(call.key, call.is_local);
+    if (call.type == "metrics") {
+      co_return Answer(200, PrometheusText(raft), "text/plain; version=0.0.4");
+    }
     const bool is_log = call.type == "lines" || call.type == "append";
-    if (is_log && (call.log == 0 || call.log > store.partitions.size())) {
+    if (is_log && (call.log == 0 || call.log >= store.partitions.size())) {
       co_return Error(404, "no such partition");
     }
     if (call.type == "lines") co_return Lines(call.log, call.from, call.limit);
-    const PartitionId partition = is_log ? PartitionId(call.log) : store.PartitionOf(call.key);
-    co_return co_await Write(request, partition, call.type, call.command);
+    // The same on every node: the cluster's map says in whose log a key lives.
+    const auto partition = is_log ? PartitionId(call.log) : raft.GetPrefixPartitionKey(call.key);
+    if (!partition) co_return Error(503, "this node does not know the partitions yet");
+    if (call.type == "read") co_return co_await Read(*partition, call.key, call.is_local);
+    co_return co_await Write(request, *partition, call.type, call.command);
   }
 
-  asio::awaitable<Response> Read(std::string key, bool is_local) {
-    const PartitionId partition = store.PartitionOf(key);
+  asio::awaitable<Response> Read(PartitionId partition, std::string key, bool is_local) {
     const Clock::time_point deadline = Clock::now() + request_timeout;
     while (!is_local) {  // until this node has applied every write acknowledged before the call
       const auto options = ReadOptions().Timeout(deadline - Clock::now());
       auto [error, barrier] = co_await raft.ReadBarrier(partition, options, kToken);
       if (!error) break;
       if (!IsRetryable(error) || Clock::now() >= deadline) co_return Error(503, error.message());
-      co_await Pause();
+      co_await Pause(error);
     }
-    const json::value* value = store.partitions[partition.value() - 1].values.if_contains(key);
+    const json::value* value = store.partitions[partition.value()].values.if_contains(key);
     if (!value) co_return Error(404, "no such key");
     co_return Answer(200, std::string(value->get_string()), "text/plain; charset=utf-8");
   }
@@ -58,7 +64,8 @@ struct KvService {
     command["request"] = number;
     const Payload payload(json::serialize(command));
     const Clock::time_point deadline = Clock::now() + request_timeout;
-    for (; Clock::now() < deadline; co_await Pause()) {
+    for (error_code refused; Clock::now() < deadline; co_await Pause(refused)) {
+      refused = {};
       const NodeId leader = raft.GetPartitionLeaderHint(partition);
       if (leader == raft.id()) {
         const auto options = ReplicateOptions().Timeout(deadline - Clock::now()).AwaitApply();
@@ -67,6 +74,7 @@ struct KvService {
         if (!IsRetryable(error)) {
           co_return Error(IsOutcomeUnknown(error) ? 504 : 503, error.message());
         }
+        refused = error;
       } else if (leader && request->count(kForwardedHeader) != 0) {
         co_return Error(503, "this node does not lead the partition");
       } else if (leader) {
@@ -77,14 +85,14 @@ struct KvService {
     co_return Error(503, "no leader took the write in time");
   }
 
-  // Before another try. A new leader takes many times this.
-  asio::awaitable<void> Pause() {
-    asio::steady_timer timer(raft.get_executor(), 20ms);
+  // Before another try: as long as the error says. A new leader takes many times 20 ms.
+  asio::awaitable<void> Pause(error_code refused) {
+    asio::steady_timer timer(raft.get_executor(), RetryAfter(refused).value_or(20ms));
     co_await timer.async_wait(kToken);
   }
 
   Response Lines(PartitionId partition, std::uint64_t from, std::uint64_t count) const {
-    const auto& lines = store.partitions[partition.value() - 1].lines;
+    const auto& lines = store.partitions[partition.value()].lines;
     json::array found;
     for (auto line = lines.lower_bound(from); line != lines.end() && found.size() < count; ++line)
       found.push_back(line->second);
@@ -93,7 +101,7 @@ struct KvService {
 
   Response Status() const {
     json::array partitions;
-    for (std::uint32_t id = 1; id <= store.partitions.size(); ++id) {
+    for (std::uint32_t id = 1; id < store.partitions.size(); ++id) {
       const PartitionStatus status = raft.Status(id);
       const json::value leader(status.leader.value());
       char hash[17];

@@ -8,8 +8,9 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/beast/src.hpp>  // its own sources, compiled here
 
+#include <kommander/file_snapshots.hpp>
+#include <kommander/memory_snapshots.hpp>
 #include <kommander/memory_wal.hpp>
 #include <kommander/rocksdb_wal.hpp>
 #include <kommander/steady_clock.hpp>
@@ -42,6 +43,7 @@ NodeAddress ParseMember(const std::string& text, Options& options) {
 Options ParseOptions(int argc, char** argv) {
   Options options;
   std::uint32_t id = 0, partitions = 4, election_ms = 300;
+  std::uint64_t snapshot_entries = options.raft.snapshot_entries();
   std::string cluster_id = "kv";
   std::vector<std::string> cluster;
   CLI::App app("A linearizable key/value service on Kommander, spoken to over HTTP.");
@@ -54,6 +56,7 @@ Options ParseOptions(int argc, char** argv) {
   app.add_option("--cluster-id", cluster_id, "Nodes of another cluster are refused");
   app.add_option("--partitions", partitions, "Raft groups")->check(CLI::Range(1, 65535));
   app.add_option("--wal", options.wal)->check(CLI::IsMember({"rocksdb", "memory"}));
+  app.add_option("--snapshot-entries", snapshot_entries, "Between two; 0: for who needs one");
   app.add_option("--election-timeout-ms", election_ms)->check(CLI::Range(10, 300000));
   app.add_option("--request-timeout-ms", options.request_timeout_ms)->check(CLI::Range(1, 3600000));
   try {
@@ -72,9 +75,14 @@ Options ParseOptions(int argc, char** argv) {
       .InitialMembers(members)
       .InitialPartitions(partitions)
       .ElectionTimeout(std::chrono::milliseconds(election_ms))
+      .SnapshotEntries(snapshot_entries)
       .JoinTimeout(0s)           // for ever
       .EntryBytesMax(15u << 20)  // as much as the largest body
       .InflightBytesMax(15u << 20);
+  // With few, a log goes no further back than its snapshots.
+  if (snapshot_entries > 0 && snapshot_entries < options.raft.compaction_step()) {
+    options.raft.CompactionStep(snapshot_entries).RetainedEntries(snapshot_entries);
+  }
   return options;
 }
 
@@ -88,28 +96,31 @@ tcp::acceptor MakeAcceptor(asio::io_context& context, const Endpoint& endpoint) 
 void Report(const std::string& problem) { std::cerr << "kommander-kv: " << problem << std::endl; }
 
 void Run(const Options& options) {
-  KvStore store;
-  store.partitions.resize(options.raft.initial_partitions());
+  const auto store = std::make_shared<KvStore>();
+  store->partitions.resize(options.raft.initial_partitions() + 1);
+  store->on_unknown = [](const RaftLog& log) {
+    Report("an unknown entry at index " + std::to_string(log.index().value()));
+  };
   asio::io_context context(1);
   asio::signal_set signals(context, SIGTERM, SIGINT);
-  // The log and the transport are parts to choose, or to bring.
+  // The log, the snapshots and the transport are parts to choose, or to bring.
   std::shared_ptr<Wal> wal = std::make_shared<MemoryWal>();
-  if (options.wal == "rocksdb") wal = MakeRocksDbWal(RocksDbWalOptions(options.data_directory));
+  std::shared_ptr<SnapshotStore> snapshots = MakeMemorySnapshots();
+  if (options.wal == "rocksdb") {
+    wal = MakeRocksDbWal(RocksDbWalOptions(options.data_directory));
+    snapshots = MakeFileSnapshots(options.data_directory + "/snapshots");
+  }
   if (options.wal == "memory") std::filesystem::create_directories(options.data_directory);
   const auto transport = std::make_shared<TcpTransport>(MakeSteadyClock());
   RaftManager raft(context.get_executor(), options.raft, wal, transport,
                    std::make_shared<StaticDiscovery>(options.raft.initial_members()));
 
-  // The same for what the log held before the start and for what comes later: the state depends on
-  // the order of the log alone.
-  const auto apply = [&store](const RaftLog& log) { store.Apply(log); };
-  raft.OnLogRestored(apply).OnReplicationReceived(apply);
-  raft.OnReplicationError([](const RaftLog& log) {
-    Report("an unknown entry at index " + std::to_string(log.index().value()));
-  });
+  raft.UseStateMachine(store).UseSnapshots(snapshots);
   raft.OnNodeError([](const error_code&, const std::string& problem) { Report(problem); });
+  raft.UseLogSink([](const LogRecord& record) { std::clog << ToLogfmt(record) + '\n'; },
+                  LogLevel::kWarning);
 
-  KvService service{raft, store, options.peers,
+  KvService service{raft, *store, options.peers,
                     std::chrono::milliseconds(options.request_timeout_ms)};
   const auto handle = [&service](const Request* request) { return service.Handle(request); };
   auto acceptor = MakeAcceptor(context, options.peers.at(raft.id()).http);

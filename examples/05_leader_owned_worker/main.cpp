@@ -10,6 +10,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/as_tuple.hpp>
@@ -29,6 +30,7 @@ using namespace kommander;
 using namespace std::chrono_literals;
 
 constexpr PartitionId kPartition(1);
+constexpr std::string_view kPace = "worker/pace-ms";  // a setting of the cluster
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
 // A node of the cluster, its worker, and the state that the log stands for: which jobs are done.
@@ -115,7 +117,11 @@ class Node {
   }
   // The work itself; here it takes time and nothing else. Throws when the worker is cancelled.
   asio::awaitable<void> Do(std::uint64_t /*job*/) {
-    asio::steady_timer work(raft_.get_executor(), 5ms);
+    auto pace = 5ms;
+    if (const auto setting = raft_.GetClusterSetting(kPace)) {
+      pace = std::chrono::milliseconds(std::stoi(std::string(setting->value.text())));
+    }
+    asio::steady_timer work(raft_.get_executor(), pace);
     co_await work.async_wait(asio::use_awaitable);
   }
 
@@ -181,6 +187,8 @@ asio::awaitable<bool> DoAllAgree(Cluster& cluster) {
 asio::awaitable<void> Run(Cluster& cluster, bool& is_good) {
   const NodeId first = co_await cluster.nodes[0]->raft().WaitForLeader(kPartition);
   co_await cluster[first].WaitFor(5);
+  // An operator may ask any node; whoever works, now or later, goes by it.
+  co_await cluster[After(first)].raft().SetClusterSetting(kPace, "2", ReplicateOptions().Forward());
   const NodeId second = After(first);
   co_await cluster[first].raft().TransferLeadership(kPartition, second);
   co_await cluster[second].WaitFor(cluster[second].done().size() + 5);

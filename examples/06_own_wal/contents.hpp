@@ -143,6 +143,7 @@ void UnitFields(Codec& codec, Value& unit) {
     MemberFields(codec, boundary.configuration);
     codec.Number(boundary.digest);
     codec.Text(boundary.ledger);
+    codec.Text(boundary.system);
   });
   codec.Number(unit.drop_log);
   codec.Maybe(unit.truncate_from, [&](auto& index) { codec.Id(index); });
@@ -151,6 +152,10 @@ void UnitFields(Codec& codec, Value& unit) {
     codec.Id(state.vote);
   });
   codec.Maybe(unit.commit_hint, [&](auto& index) { codec.Id(index); });
+  codec.Maybe(unit.application, [&](auto& application) {
+    codec.Id(application.floor);
+    codec.Id(application.import_pending);
+  });
   codec.Each(unit.entries, [&](auto& entry) { EntryFields(codec, entry); });
 }
 template <class Codec, class Value>  // Change
@@ -188,6 +193,7 @@ struct Partition {
   BoundaryRecord boundary;
   HardState hard_state;
   LogIndex commit_hint;
+  ApplicationRecord application;
   std::deque<Row> rows;  // without a hole, the first at boundary.index + 1
 
   [[nodiscard]] LogIndex Last() const noexcept { return boundary.index + rows.size(); }
@@ -252,7 +258,7 @@ struct Contents {
 
  private:
   void Apply(const WriteUnit& unit, const std::byte* contents, std::uint64_t offset) {
-    auto& [boundary, hard_state, commit_hint, rows] = partitions[unit.partition];
+    auto& [boundary, hard_state, commit_hint, application, rows] = partitions[unit.partition];
     if (unit.boundary) {
       const std::uint64_t gone = LogIndex::Distance(boundary.index, unit.boundary->index);
       const std::uint64_t count =
@@ -260,6 +266,7 @@ struct Contents {
       rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(count));
       boundary = *unit.boundary;
       boundary.ledger = Payload(boundary.ledger.bytes());
+      boundary.system = Payload(boundary.system.bytes());
     }
     if (unit.truncate_from) {
       const LogIndex last = unit.truncate_from->Previous();
@@ -274,6 +281,7 @@ struct Contents {
     }
     if (unit.hard_state) hard_state = *unit.hard_state;
     if (unit.commit_hint) commit_hint = *unit.commit_hint;
+    if (unit.application) application = *unit.application;
   }
 };
 

@@ -110,9 +110,11 @@ class OwnWal final : public Wal {
     recovered.boundary = partition->boundary;
     recovered.hard_state = partition->hard_state;
     recovered.commit_hint = partition->commit_hint;
+    recovered.application = partition->application;
     recovered.last_index = partition->Last();
     std::vector<Row> configurations;
     for (const Row& row : partition->rows) {
+      recovered.greatest_stamp = std::max(recovered.greatest_stamp, row.entry.ticket);
       if (recovered.terms.empty() || recovered.terms.back().term != row.entry.term) {
         recovered.terms.emplace_back(row.entry.index, row.entry.term);
       }
@@ -183,6 +185,7 @@ class OwnWal final : public Wal {
       unit.boundary = partition.boundary;
       unit.hard_state = partition.hard_state;
       unit.commit_hint = partition.commit_hint;
+      unit.application = partition.application;
       for (LogIndex next = partition.boundary.index.Next();;) {
         unit.partition = id;
         const std::vector<Row> rows = partition.Select(next, partition.Last(), 1u << 20);

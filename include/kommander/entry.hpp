@@ -13,10 +13,17 @@ namespace kommander {
 
 // What an entry is for. The numbers are on disk and on the wire (docs/protocol.md), never reused.
 enum class EntryKind : std::uint8_t {
-  kNoop = 0,           // opens a leader's term (thesis 6.4); empty body, never delivered
-  kApplication = 1,    // one or more payloads of the application, delivered together
-  kConfiguration = 2,  // the partition's voters and learners, effective when appended
+  kNoop = 0,                // opens a leader's term (thesis 6.4); empty body, never delivered
+  kApplication = 1,         // one or more payloads of the application, delivered together
+  kConfiguration = 2,       // the partition's voters and learners, effective when appended
+  kPrepared = 3,            // a proposal whose payloads are delivered when its ticket is committed
+  kDecision = 4,            // commits or rolls back a ticket
+  kCheckpoint = 5,          // how far the application of the proposing node had kept its state
+  kSession = 6,             // opens or closes a client's session
+  kSessionApplication = 7,  // kApplication and kPrepared, numbered by a session: a header, then
+  kSessionPrepared = 8,     // the payloads
 };
+inline constexpr EntryKind kEntryKindLast = EntryKind::kSessionPrepared;
 
 // The fixed part that every entry costs on the wire and in byte budgets.
 inline constexpr std::size_t kEntryOverheadBytes = 40;

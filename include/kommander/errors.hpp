@@ -1,11 +1,13 @@
 // RaftErrc as a boost::system error code, with the three questions that callers ask of an error.
 #pragma once
 
+#include <optional>
 #include <type_traits>
 
 #include <boost/system/error_code.hpp>
 
 #include <kommander/errc.hpp>
+#include <kommander/time.hpp>
 
 namespace kommander {
 
@@ -20,6 +22,9 @@ using error_code = boost::system::error_code;
 [[nodiscard]] bool IsRetryable(const error_code& error) noexcept;
 // The write may have been, or may still be, applied. OutcomeUnknown and ProposalTimeout only.
 [[nodiscard]] bool IsOutcomeUnknown(const error_code& error) noexcept;
+// How long to wait before the same call is made again, here or where the result's `leader` says;
+// none: the error is not retryable. A hint: whoever calls much adds something random to it.
+[[nodiscard]] std::optional<Duration> RetryAfter(const error_code& error) noexcept;
 // This node serves no more until it is restarted.
 [[nodiscard]] bool IsFatal(const error_code& error) noexcept;
 

@@ -2,8 +2,9 @@
 // registered with the same call, before JoinCluster.
 //
 // Handlers of one partition never overlap; those of different partitions may. They run on the
-// executor given to RaftManager, never on anything of the library's. A handler that returns false
-// or throws raises OnReplicationError and does not stop the order.
+// executor given to RaftManager, never on anything of the library's. A handler of entries that
+// returns false or throws raises OnReplicationError and does not stop the order; of any other one
+// that is logged (handler_failed).
 #pragma once
 
 #include <functional>

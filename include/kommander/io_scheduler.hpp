@@ -80,6 +80,11 @@ class IoScheduler {
   // write, and must not throw. `cancelled` is true when the scheduler stops before the task ran.
   virtual error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) = 0;
 
+  // Blocking work on other files than the log's, of snapshots: beside writes and reads, which it
+  // never keeps waiting where there are threads for both; in no order, so one after the other is
+  // for the caller to see to. Likewise otherwise.
+  virtual error_code SubmitFileTask(std::function<void(bool cancelled)> task) = 0;
+
   // True while a cap on unanswered units is met, the partition's or the node's. Who asks then
   // refuses proposals and drops entries from peers, which both come again; votes, a few terms,
   // boundaries and what a leader adds by itself go on. So the caps may be passed by these, and by

@@ -10,6 +10,8 @@
 
 #include <kommander/entry.hpp>
 #include <kommander/ids.hpp>
+#include <kommander/snapshot_info.hpp>
+#include <kommander/time.hpp>
 
 namespace kommander {
 
@@ -120,8 +122,68 @@ struct TransferRequest {
   friend bool operator==(const TransferRequest&, const TransferRequest&) = default;
 };
 
-using MessageBody = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat,
-                                 HeartbeatReply, ReadIndexRequest, ReadIndexReply, TransferRequest>;
+// A leader offers its newest snapshot to a follower whose next entries are gone, until an answer
+// comes; then it sends the bytes, a bounded number ahead of the answers.
+struct SnapshotOffer {
+  SnapshotOffer() = default;
+  explicit SnapshotOffer(const SnapshotInfo& offered) : info(offered) {}
+  SnapshotInfo info;
+  friend bool operator==(const SnapshotOffer&, const SnapshotOffer&) = default;
+};
+struct SnapshotChunk {
+  SnapshotChunk() = default;
+  SnapshotChunk(LogIndex snapshot_index, std::uint64_t first_byte, Payload chunk_bytes)
+      : index(snapshot_index), offset(first_byte), bytes(std::move(chunk_bytes)) {}
+  LogIndex index;  // of the snapshot
+  std::uint64_t offset = 0;
+  Payload bytes;
+  friend bool operator==(const SnapshotChunk&, const SnapshotChunk&) = default;
+};
+// To an offer and to chunks: the bytes up to `received` are kept; the next ones are wanted.
+struct SnapshotReply {
+  enum class State : std::uint8_t {
+    kWanted = 0,     // go on at `received`
+    kInstalled = 1,  // nothing more is needed: the follower's log starts after it, or has it
+    kRefused = 2,    // not now: too many transfers, no place, or the bytes did not match
+  };
+  SnapshotReply() = default;
+  SnapshotReply(LogIndex snapshot_index, std::uint64_t received_bytes, State reply_state)
+      : index(snapshot_index), received(received_bytes), state(reply_state) {}
+  LogIndex index;
+  std::uint64_t received = 0;
+  State state = State::kWanted;
+  friend bool operator==(const SnapshotReply&, const SnapshotReply&) = default;
+};
+
+// A node that does not lead hands a caller's write to the one that does, once. `number` is the
+// sender's; the receiver has `patience_ms` for it.
+struct ForwardRequest {
+  ForwardRequest() = default;
+  std::uint64_t number = 0;
+  std::uint64_t patience_ms = 0;
+  Generation expected_generation;  // 0: not checked
+  EntryKind kind = EntryKind::kApplication;
+  bool await_apply = false;  // on the node that leads
+  Payload body;
+  friend bool operator==(const ForwardRequest&, const ForwardRequest&) = default;
+};
+// What became of it: `error` 0 for success, else a RaftErrc.
+struct ForwardReply {
+  ForwardReply() = default;
+  std::uint64_t number = 0;
+  std::uint32_t error = 0;
+  NodeId leader;  // a hint on an error
+  Ticket ticket;
+  LogIndex index;
+  Term term;
+  std::uint32_t count = 0;
+  friend bool operator==(const ForwardReply&, const ForwardReply&) = default;
+};
+
+using MessageBody =
+    std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply,
+                 ReadIndexRequest, ReadIndexReply, TransferRequest, SnapshotOffer, SnapshotChunk,
+                 SnapshotReply, ForwardRequest, ForwardReply>;
 
 // Every message carries its sender's term, replies too; the receiver adopts a higher one first.
 struct Message {
@@ -139,6 +201,7 @@ struct Message {
   NodeId from;
   NodeId to;
   Term term;
+  HlcTimestamp stamp;  // of the sender's clock when it was sent; its node is `from`
   MessageBody body;
 };
 

@@ -18,16 +18,19 @@ class RaftLog {
   RaftLog() = default;
   // `type` must lie in memory that `payload` keeps alive.
   RaftLog(PartitionId partition, LogIndex index, std::uint32_t ordinal, Term term, Ticket ticket,
-          std::string_view type, Payload payload) noexcept
+          std::string_view type, Payload payload, LogIndex proposed_index = LogIndex()) noexcept
       : partition_(partition),
         ordinal_(ordinal),
         index_(index),
+        proposed_index_(proposed_index ? proposed_index : index),
         term_(term),
         ticket_(ticket),
         type_(type),
         payload_(std::move(payload)) {}
   [[nodiscard]] PartitionId partition() const noexcept { return partition_; }
   [[nodiscard]] LogIndex index() const noexcept { return index_; }
+  // Where it was proposed: before index() when it waited for a decision.
+  [[nodiscard]] LogIndex proposed_index() const noexcept { return proposed_index_; }
   [[nodiscard]] std::uint32_t ordinal() const noexcept { return ordinal_; }
   [[nodiscard]] Term term() const noexcept { return term_; }
   [[nodiscard]] Ticket ticket() const noexcept { return ticket_; }
@@ -38,6 +41,7 @@ class RaftLog {
   PartitionId partition_;
   std::uint32_t ordinal_ = 0;
   LogIndex index_;
+  LogIndex proposed_index_;
   Term term_;
   Ticket ticket_;
   std::string_view type_;

@@ -21,11 +21,38 @@ struct PartitionStatus {
   bool failed = false;  // its storage failed: nothing is accepted until a restart
   NodeId leader;        // 0: none known
   Term term;
+  LogIndex first;    // of the log: entries before it were removed
   LogIndex last;     // of the log
   LogIndex durable;  // synced on this node
   LogIndex committed;
   LogIndex applied;          // handlers have returned
   std::uint64_t digest = 0;  // chained over every entry up to `applied`
+  LogIndex checkpoint;       // the newest checkpoint entry met in this process life
+  LogIndex floor;            // the application keeps everything up to here by itself
 };
+
+// What a leader knows of another member's log, and how it feeds it. From an atomic view too, as of
+// the leader's last step.
+struct PeerStatus {
+  // Probing: where the logs agree is being found out. Replicating: entries flow. Snapshot: what the
+  // peer needs is gone from this log, and nothing flows before it has a snapshot.
+  enum class State : std::uint8_t { kProbing, kReplicating, kSnapshot };
+
+  PeerStatus() = default;
+  NodeId node;
+  State state = State::kProbing;
+  bool silent = false;    // unheard for an election timeout
+  bool backfill = false;  // what comes next is read from the log on disk
+  LogIndex matched;       // equal to this log, and synced there
+  LogIndex next;          // to be sent
+  std::uint64_t inflight_messages = 0;
+  std::uint64_t inflight_bytes = 0;
+  // Of the snapshot on its way; all 0: none is.
+  LogIndex snapshot;
+  std::uint64_t snapshot_bytes = 0;
+  std::uint64_t snapshot_bytes_received = 0;
+  std::uint64_t snapshot_failures = 0;  // in a row
+};
+[[nodiscard]] std::string_view ToString(PeerStatus::State state) noexcept;  // "replicating", ...
 
 }  // namespace kommander

@@ -32,6 +32,22 @@ class HlcTimestamp {
   constexpr HlcTimestamp() noexcept = default;
   constexpr HlcTimestamp(std::uint64_t physical_ms, std::uint32_t counter, NodeId node) noexcept
       : physical_ms_(physical_ms), counter_(counter), node_(node) {}
+  // The bits that milliseconds and counter have room for where they share one word.
+  static constexpr unsigned kPhysicalBits = 42;
+  static constexpr unsigned kCounterBits = 22;
+  // Milliseconds above the counter. A word of 0 is no stamp, whatever the node.
+  [[nodiscard]] constexpr std::uint64_t word() const noexcept {
+    return (physical_ms_ << kCounterBits) | counter_;
+  }
+  [[nodiscard]] static constexpr HlcTimestamp FromWord(std::uint64_t word, NodeId node) noexcept {
+    if (word == 0) return {};
+    constexpr std::uint64_t kCounterMask = (std::uint64_t{1} << kCounterBits) - 1;
+    return {word >> kCounterBits, static_cast<std::uint32_t>(word & kCounterMask), node};
+  }
+  // Whether word() loses nothing.
+  [[nodiscard]] constexpr bool FitsWord() const noexcept {
+    return physical_ms_ >> kPhysicalBits == 0 && counter_ >> kCounterBits == 0;
+  }
   [[nodiscard]] constexpr std::uint64_t physical_ms() const noexcept { return physical_ms_; }
   [[nodiscard]] constexpr std::uint32_t counter() const noexcept { return counter_; }
   [[nodiscard]] constexpr NodeId node() const noexcept { return node_; }

@@ -35,6 +35,8 @@ struct RecoveredPartition {
   LogIndex last_index;         // == boundary.index when there is no entry
   std::vector<TermRun> terms;  // ascending, covering (boundary.index, last_index]
   LogIndex commit_hint;        // 0 when none
+  ApplicationRecord application;
+  HlcTimestamp greatest_stamp;  // of the tickets of all entries after the boundary
   std::vector<Entry>
       configuration_entries;  // every kConfiguration entry after the boundary, in order
 };

@@ -39,7 +39,19 @@ struct BoundaryRecord {
   Configuration configuration;
   std::uint64_t digest = 0;  // of every entry up to `index`; see PartitionStatus
   Payload ledger;            // tickets and sessions at `index`, serialised by the ledger
+  Payload system;            // of the system partition: roster, partition map, settings at `index`
   friend bool operator==(const BoundaryRecord&, const BoundaryRecord&) = default;
+};
+
+// What of the log the application holds by itself, so that this node need not deliver it again.
+struct ApplicationRecord {
+  ApplicationRecord() = default;
+  ApplicationRecord(LogIndex delivered_floor, LogIndex pending_import)
+      : floor(delivered_floor), import_pending(pending_import) {}
+  LogIndex floor;  // delivery after a restart begins after it
+  LogIndex
+      import_pending;  // the index of a snapshot that is installed and not imported yet; 0: none
+  friend bool operator==(const ApplicationRecord&, const ApplicationRecord&) = default;
 };
 
 // Applied as one atomic step, in the order of the members. A store that reports the unit as written
@@ -54,6 +66,7 @@ struct WriteUnit {
   std::vector<Entry> entries;              // contiguous, following what is left
   std::optional<HardState> hard_state;
   std::optional<LogIndex> commit_hint;  // known committed
+  std::optional<ApplicationRecord> application;
 
   [[nodiscard]] std::size_t SizeBytes() const noexcept {
     std::size_t bytes = 64;

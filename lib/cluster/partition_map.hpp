@@ -3,32 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include <kommander/ids.hpp>
+#include <kommander/partition_map.hpp>
 
 namespace kommander::cluster {
 
-// Keys are hashed to 31 bits.
-inline constexpr std::uint32_t kHashMax = 0x7fffffff;
-
-struct PartitionRecord {
-  PartitionRecord() = default;
-  PartitionRecord(PartitionId record_id, Generation record_generation, std::uint32_t first,
-                  std::uint32_t last, std::vector<NodeId> record_voters)
-      : id(record_id),
-        generation(record_generation),
-        hash_first(first),
-        hash_last(last),
-        voters(std::move(record_voters)) {}
-  friend bool operator==(const PartitionRecord&, const PartitionRecord&) = default;
-  PartitionId id;
-  Generation generation;
-  std::uint32_t hash_first = 0;  // both ends belong to the partition
-  std::uint32_t hash_last = 0;
-  std::vector<NodeId> voters;  // ascending
-};
+using kommander::kHashMax;
+using kommander::PartitionRecord;
 
 // `count` partitions (at most kPartitionIdMax) with the ids 1..count and generation 1, which share
 // out [0, kHashMax] so that every hash value has one and sizes differ by at most one.

@@ -3,20 +3,14 @@
 #pragma once
 
 #include <cstddef>
-#include <utility>
 #include <vector>
 
 #include <kommander/ids.hpp>
+#include <kommander/membership.hpp>
 
 namespace kommander::cluster {
 
-struct RosterMember {
-  RosterMember() = default;
-  RosterMember(NodeId member, Incarnation pin) : node(member), incarnation(pin) {}
-  friend bool operator==(const RosterMember&, const RosterMember&) = default;
-  NodeId node;
-  Incarnation incarnation;  // 0: not seen yet
-};
+using RosterMember = ClusterMember;
 
 // Empty until the system partition's first leader has committed it. A pin is filled once and never
 // changes, so a wiped disk cannot come back under its old id.

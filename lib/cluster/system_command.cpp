@@ -14,12 +14,19 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kInitialise = 1;
 constexpr std::uint8_t kPin = 2;
 constexpr std::uint8_t kAddMember = 3;
+constexpr std::uint8_t kSetSetting = 4;
+constexpr std::uint8_t kRemoveSetting = 5;
+// 6 is a state: system_state.cpp.
 
 constexpr std::size_t kHeaderBytes = 2;
 constexpr std::size_t kCountBytes = 4;
 constexpr std::size_t kMemberBytes = 12;
 constexpr std::size_t kNodeBytes = 4;
 constexpr std::size_t kPartitionBytes = 24;
+constexpr std::size_t kVersionBytes = 8;
+constexpr std::size_t kNameLengthBytes = 1;
+// As the expected version of a setting: whatever it is. No entry has that index.
+constexpr std::uint64_t kAnyVersion = ~std::uint64_t{0};
 
 // A buffer of exactly this size, filled by one writer.
 template <class Fill>
@@ -107,6 +114,37 @@ std::optional<SystemCommand> GetAddMember(codec::ByteReader& reader) {
   return command;
 }
 
+std::uint64_t ToWord(std::optional<LogIndex> expected) noexcept {
+  return expected ? expected->value() : kAnyVersion;
+}
+
+std::optional<LogIndex> GetExpected(codec::ByteReader& reader) {
+  const auto word = reader.Get<std::uint64_t>();
+  return word == kAnyVersion ? std::nullopt : std::optional(LogIndex(word));
+}
+
+std::optional<SystemCommand> GetSetSetting(codec::ByteReader& reader) {
+  SetSettingCommand command;
+  command.expected = GetExpected(reader);
+  const auto name_bytes = reader.Get<std::uint8_t>();
+  command.name = AsText(reader.GetBytes(name_bytes));
+  const ByteSpan value = reader.GetBytes(reader.remaining());
+  const bool is_right =
+      reader.AtEnd() && IsSettingName(command.name) && value.size() <= kClusterSettingValueBytesMax;
+  if (!is_right) return std::nullopt;
+  command.value = Payload(value);
+  return command;
+}
+
+std::optional<SystemCommand> GetRemoveSetting(codec::ByteReader& reader) {
+  RemoveSettingCommand command;
+  command.expected = GetExpected(reader);
+  const std::string_view name = AsText(reader.GetBytes(reader.remaining()));
+  if (!reader.AtEnd() || !IsSettingName(name)) return std::nullopt;
+  command.name = name;
+  return command;
+}
+
 }  // namespace
 
 std::size_t InitialiseBytes(std::size_t members, std::size_t partitions) noexcept {
@@ -157,6 +195,25 @@ Payload EncodeAddMember(NodeId node) {
                 [&](codec::ByteWriter& writer) { writer.Put(node.value()); });
 }
 
+Payload EncodeSetSetting(std::string_view name, ByteSpan value, std::optional<LogIndex> expected) {
+  const std::size_t size =
+      kHeaderBytes + kVersionBytes + kNameLengthBytes + name.size() + value.size();
+  return Encode(size, kSetSetting, [&](codec::ByteWriter& writer) {
+    writer.Put(ToWord(expected));
+    writer.Put(static_cast<std::uint8_t>(name.size()));
+    writer.PutBytes(AsBytes(name));
+    writer.PutBytes(value);
+  });
+}
+
+Payload EncodeRemoveSetting(std::string_view name, std::optional<LogIndex> expected) {
+  return Encode(kHeaderBytes + kVersionBytes + name.size(), kRemoveSetting,
+                [&](codec::ByteWriter& writer) {
+                  writer.Put(ToWord(expected));
+                  writer.PutBytes(AsBytes(name));
+                });
+}
+
 std::optional<SystemCommand> DecodeSystemCommand(ByteSpan bytes) {
   codec::ByteReader reader(bytes);
   if (reader.Get<std::uint8_t>() != kVersion) return std::nullopt;
@@ -164,8 +221,20 @@ std::optional<SystemCommand> DecodeSystemCommand(ByteSpan bytes) {
     case kInitialise: return GetInitialise(reader);
     case kPin: return GetPin(reader);
     case kAddMember: return GetAddMember(reader);
+    case kSetSetting: return GetSetSetting(reader);
+    case kRemoveSetting: return GetRemoveSetting(reader);
     default: return std::nullopt;
   }
+}
+
+bool IsCallersCommand(ByteSpan bytes) {
+  const std::optional<SystemCommand> command = DecodeSystemCommand(bytes);
+  if (!command) return false;
+  if (const auto* set = std::get_if<SetSettingCommand>(&*command)) {
+    return IsClusterSettingName(set->name);
+  }
+  const auto* remove = std::get_if<RemoveSettingCommand>(&*command);
+  return remove != nullptr && IsClusterSettingName(remove->name);
 }
 
 }  // namespace kommander::cluster

@@ -1,10 +1,12 @@
-// What the system partition replicates: commands that build the roster and the partition map. One
-// command is the payload of one log entry with the type kSystemType. Bytes: docs/protocol.md.
+// What the system partition replicates: commands that build the roster, the partition map and the
+// cluster's settings. One command is the payload of one log entry with the type kSystemType. Bytes:
+// docs/protocol.md.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -14,6 +16,7 @@
 
 #include "cluster/partition_map.hpp"
 #include "cluster/roster.hpp"
+#include "cluster/settings.hpp"
 
 namespace kommander::cluster {
 
@@ -34,13 +37,29 @@ struct PinCommand {
 struct AddMemberCommand {
   NodeId node;
 };
-using SystemCommand = std::variant<InitialiseCommand, PinCommand, AddMemberCommand>;
+// A setting gets this value, or is removed, if it has the version that is expected: 0: it is not
+// there; none: whatever it is.
+struct SetSettingCommand {
+  std::string name;  // IsSettingName
+  Payload value;     // at most kClusterSettingValueBytesMax
+  std::optional<LogIndex> expected;
+};
+struct RemoveSettingCommand {
+  std::string name;
+  std::optional<LogIndex> expected;
+};
+using SystemCommand = std::variant<InitialiseCommand, PinCommand, AddMemberCommand,
+                                   SetSettingCommand, RemoveSettingCommand>;
 
 // Sorts what it is given; a list that names something twice decodes to nothing.
 [[nodiscard]] Payload EncodeInitialise(const std::vector<RosterMember>& members,
                                        const std::vector<PartitionRecord>& partitions);
 [[nodiscard]] Payload EncodePin(NodeId node, Incarnation incarnation);
 [[nodiscard]] Payload EncodeAddMember(NodeId node);
+// `name` is IsSettingName, `value` within its bound.
+[[nodiscard]] Payload EncodeSetSetting(std::string_view name, ByteSpan value,
+                                       std::optional<LogIndex> expected);
+[[nodiscard]] Payload EncodeRemoveSetting(std::string_view name, std::optional<LogIndex> expected);
 
 // The size of an initialise command for so many partitions, all members voting in each.
 [[nodiscard]] std::size_t InitialiseBytes(std::size_t members, std::size_t partitions) noexcept;
@@ -48,5 +67,9 @@ using SystemCommand = std::variant<InitialiseCommand, PinCommand, AddMemberComma
 // None for anything but a well-formed command of a known version, with no byte left over. Allocates
 // no more than the bytes can hold.
 [[nodiscard]] std::optional<SystemCommand> DecodeSystemCommand(ByteSpan bytes);
+
+// Whether it is a command that an application may ask for, on this node or on another one: it sets
+// or removes a setting that is not the library's own.
+[[nodiscard]] bool IsCallersCommand(ByteSpan bytes);
 
 }  // namespace kommander::cluster

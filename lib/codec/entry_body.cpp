@@ -18,16 +18,17 @@ std::size_t EntryBodySize(std::span<const EntryBodyItem> items) noexcept {
   return size;
 }
 
-error_code EncodeEntryBody(std::span<const EntryBodyItem> items, Payload& body) {
+error_code EncodeEntryBody(std::span<const EntryBodyItem> items, Payload& body, ByteSpan header) {
   constexpr std::size_t kLengthMax = std::numeric_limits<std::uint32_t>::max();
   if (items.size() > kLengthMax) return RaftErrc::ProposalTooLarge;
   for (const auto& item : items) {
     if (item.type.size() > kEntryTypeBytesMax) return RaftErrc::InvalidArgument;
     if (item.data.size() > kLengthMax) return RaftErrc::ProposalTooLarge;
   }
-  const std::size_t size = EntryBodySize(items);
+  const std::size_t size = header.size() + EntryBodySize(items);
   auto buffer = std::make_shared_for_overwrite<std::byte[]>(size);
   ByteWriter writer(buffer.get());
+  writer.PutBytes(header);
   writer.Put(static_cast<std::uint32_t>(items.size()));
   for (const auto& item : items) {
     writer.Put(static_cast<std::uint16_t>(item.type.size()));

@@ -38,8 +38,10 @@ struct DecodedBodyItem {
 [[nodiscard]] std::size_t EntryBodySize(std::span<const EntryBodyItem> items) noexcept;
 
 // One allocation, each byte copied once. InvalidArgument: a type longer than kEntryTypeBytesMax;
-// ProposalTooLarge: a length that the format cannot hold. `body` is only set on success.
-[[nodiscard]] error_code EncodeEntryBody(std::span<const EntryBodyItem> items, Payload& body);
+// ProposalTooLarge: a length that the format cannot hold. `body` is only set on success; it begins
+// with the bytes of `header`, which are none of the body's own.
+[[nodiscard]] error_code EncodeEntryBody(std::span<const EntryBodyItem> items, Payload& body,
+                                         ByteSpan header = {});
 
 // Appends the items to `items`. False, with `items` as it was, unless every byte of `body` is
 // accounted for: what is accepted encodes to the same bytes again.

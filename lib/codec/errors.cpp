@@ -18,14 +18,25 @@ const char* Describe(RaftErrc errc) noexcept {
     case RaftErrc::ChangeInProgress: return "another configuration change is in progress";
     case RaftErrc::TransferTimeout: return "the target did not take over leadership in time";
     case RaftErrc::LeaderTimeout: return "no leader was elected in time";
+    case RaftErrc::TooManyOpenTickets: return "too many tickets are open; commit or roll back some";
+    case RaftErrc::TooManySessions: return "too many sessions are open; close some";
+    case RaftErrc::PartitionMoved: return "the partition has another generation; route anew";
+    case RaftErrc::TooManySettings: return "the cluster has too many settings; remove some";
+    case RaftErrc::SettingChanged: return "the setting has another version; look at it anew";
     case RaftErrc::OutcomeUnknown: return "the wait ended; the write may still take effect";
     case RaftErrc::ProposalTimeout: return "no quorum in time; the write may still take effect";
+    case RaftErrc::PartlyCommitted:
+      return "the committed part of the batch is; the manual one was not prepared";
     case RaftErrc::ProposalTooLarge: return "the entry exceeds entry_bytes_max; split the batch";
     case RaftErrc::PartitionNotFound: return "no such partition";
     case RaftErrc::UnknownNode: return "the node is not a voter of the partition";
     case RaftErrc::InvalidArgument: return "invalid argument";
     case RaftErrc::InvalidConfiguration: return "the configuration is invalid";
     case RaftErrc::AlreadyJoined: return "the node has joined already";
+    case RaftErrc::ProposalNotFound: return "no such ticket, or it was settled long ago";
+    case RaftErrc::AlreadySettled: return "the ticket was settled the other way";
+    case RaftErrc::SessionExpired: return "the session is closed; open another one";
+    case RaftErrc::LogCompacted: return "the entries have been removed from the log";
     case RaftErrc::StorageFailed:
       return "a write or sync failed; mend the disk and restart the node";
     case RaftErrc::WalCorrupted: return "the log is damaged or acknowledged data is missing";
@@ -41,6 +52,9 @@ const char* Describe(RaftErrc errc) noexcept {
     case RaftErrc::BootstrapMismatch: return "the peer was started with other initial members";
     case RaftErrc::VersionMismatch: return "no protocol version in common with the peer";
     case RaftErrc::UnexpectedPeer: return "the peer is not the node that was expected";
+    case RaftErrc::SnapshotMissing: return "there is no such snapshot";
+    case RaftErrc::SnapshotCorrupted: return "the snapshot does not match its checksum";
+    case RaftErrc::SnapshotFailed: return "the snapshot could not be taken, written or read";
   }
   return "unknown error";
 }
@@ -62,8 +76,31 @@ const boost::system::error_category& RaftCategory() noexcept {
   return category;
 }
 
-bool IsRetryable(const error_code& error) noexcept { return IsBetween(error, 1, 19); }
-bool IsOutcomeUnknown(const error_code& error) noexcept { return IsBetween(error, 20, 29); }
+bool IsRetryable(const error_code& error) noexcept {
+  return IsBetween(error, 1, 19) && error != RaftErrc::PartitionMoved &&
+         error != RaftErrc::SettingChanged;
+}
+std::optional<Duration> RetryAfter(const error_code& error) noexcept {
+  using std::chrono::milliseconds;
+  if (!IsRetryable(error)) return std::nullopt;
+  switch (static_cast<RaftErrc>(error.value())) {
+    // Somebody else is to be asked, or the time was too short: nothing has to pass first.
+    case RaftErrc::DeadlineExceeded:
+    case RaftErrc::ProposalDropped:
+    case RaftErrc::ReadTimeout:
+    case RaftErrc::LeaderTimeout: return milliseconds(0);
+    // A burst has to be written.
+    case RaftErrc::ProposalQueueFull: return milliseconds(20);
+    // An election may be under way.
+    case RaftErrc::NodeIsNotLeader: return milliseconds(50);
+    // Somebody has to do something about it.
+    case RaftErrc::DiskFull:
+    case RaftErrc::TooManySettings:
+    case RaftErrc::TooManySessions: return milliseconds(1000);
+    default: return milliseconds(100);
+  }
+}
+bool IsOutcomeUnknown(const error_code& error) noexcept { return IsBetween(error, 20, 24); }
 bool IsFatal(const error_code& error) noexcept { return IsBetween(error, 40, 59); }
 
 }  // namespace kommander

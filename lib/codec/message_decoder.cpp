@@ -13,16 +13,26 @@ namespace {
 LogIndex GetIndex(ByteReader& reader) noexcept { return LogIndex(reader.Get<std::uint64_t>()); }
 Term GetTerm(ByteReader& reader) noexcept { return Term(reader.Get<std::uint64_t>()); }
 
+EntryKind GetKind(ByteReader& reader) noexcept {
+  const auto kind = reader.Get<std::uint32_t>();
+  if (kind > static_cast<std::uint32_t>(kEntryKindLast)) reader.Fail();
+  return static_cast<EntryKind>(kind & 0xff);
+}
+
+Ticket GetTicket(ByteReader& reader) noexcept {
+  const auto physical = reader.Get<std::uint64_t>();
+  const auto counter = reader.Get<std::uint32_t>();
+  const Ticket ticket(physical, counter, NodeId(reader.Get<std::uint32_t>()));
+  if (!ticket.FitsWord()) reader.Fail();
+  return ticket;
+}
+
 // One entry without its body, whose length is returned.
 std::uint32_t GetEntryHeader(ByteReader& reader, Entry& entry) noexcept {
   entry.term = GetTerm(reader);
   entry.index = GetIndex(reader);
-  const auto physical = reader.Get<std::uint64_t>();
-  const auto counter = reader.Get<std::uint32_t>();
-  entry.ticket = Ticket(physical, counter, NodeId(reader.Get<std::uint32_t>()));
-  const auto kind = reader.Get<std::uint32_t>();
-  if (kind > static_cast<std::uint32_t>(EntryKind::kConfiguration)) reader.Fail();
-  entry.kind = static_cast<EntryKind>(kind & 0xff);
+  entry.ticket = GetTicket(reader);
+  entry.kind = GetKind(reader);
   return reader.Get<std::uint32_t>();
 }
 
@@ -55,6 +65,55 @@ bool GetAppend(ByteReader& reader, ReceiveBuffer& buffer, AppendRequest& append)
     offset += size;
   }
   return offset == bodies.size();
+}
+
+bool GetSnapshotBody(MessageType type, std::uint8_t flags, ByteReader& reader,
+                     ReceiveBuffer& buffer, MessageBody& body) {
+  if (type == MessageType::kSnapshotOffer) {
+    auto& info = body.emplace<SnapshotOffer>().info;
+    info.index = GetIndex(reader);
+    info.term = GetTerm(reader);
+    info.bytes = reader.Get<std::uint64_t>();
+    const ByteSpan checksum = reader.GetBytes(info.sha256.size());
+    std::copy(checksum.begin(), checksum.end(), info.sha256.begin());
+  } else if (type == MessageType::kSnapshotChunk) {
+    auto& m = body.emplace<SnapshotChunk>();
+    m.index = GetIndex(reader);
+    m.offset = reader.Get<std::uint64_t>();
+    const ByteSpan bytes = reader.GetBytes(reader.Get<std::uint32_t>());
+    if (!bytes.empty()) m.bytes = Keep(bytes, buffer);
+  } else {
+    if (flags > kSnapshotStateMax) return false;
+    auto& m = body.emplace<SnapshotReply>();
+    m.index = GetIndex(reader);
+    m.received = reader.Get<std::uint64_t>();
+    m.state = static_cast<SnapshotReply::State>(flags);
+  }
+  return reader.ok();
+}
+
+bool GetForward(std::uint8_t flags, ByteReader& reader, ReceiveBuffer& buffer,
+                ForwardRequest& request) {
+  request.number = reader.Get<std::uint64_t>();
+  request.patience_ms = reader.Get<std::uint64_t>();
+  request.expected_generation = Generation(reader.Get<std::uint64_t>());
+  request.kind = GetKind(reader);
+  request.await_apply = (flags & kFlagAwaitApply) != 0;
+  const ByteSpan body = reader.GetBytes(reader.Get<std::uint32_t>());
+  if (!body.empty()) request.body = Keep(body, buffer);
+  return reader.ok();
+}
+
+bool GetForwardReply(ByteReader& reader, ForwardReply& reply) noexcept {
+  reply.number = reader.Get<std::uint64_t>();
+  reply.error = reader.Get<std::uint32_t>();
+  reply.leader = NodeId(reader.Get<std::uint32_t>());
+  reply.ticket = GetTicket(reader);
+  reply.index = GetIndex(reader);
+  reply.term = GetTerm(reader);
+  reply.count = reader.Get<std::uint32_t>();
+  if (reader.Get<std::uint32_t>() != 0) reader.Fail();
+  return reader.ok();
 }
 
 bool GetBody(MessageType type, std::uint8_t flags, ByteReader& reader, ReceiveBuffer& buffer,
@@ -109,6 +168,12 @@ bool GetBody(MessageType type, std::uint8_t flags, ByteReader& reader, ReceiveBu
       break;
     }
     case MessageType::kTransferRequest: body.emplace<TransferRequest>(); break;
+    case MessageType::kSnapshotOffer:
+    case MessageType::kSnapshotChunk:
+    case MessageType::kSnapshotReply: return GetSnapshotBody(type, flags, reader, buffer, body);
+    case MessageType::kForwardRequest:
+      return GetForward(flags, reader, buffer, body.emplace<ForwardRequest>());
+    case MessageType::kForwardReply: return GetForwardReply(reader, body.emplace<ForwardReply>());
   }
   return reader.ok();
 }
@@ -120,6 +185,7 @@ bool GetMessage(ByteReader& reader, ReceiveBuffer& buffer, FrameKind& kind, Mess
   const auto reserved = reader.Get<std::uint16_t>();
   message.partition = PartitionId(reader.Get<std::uint32_t>());
   message.term = GetTerm(reader);
+  message.stamp = HlcTimestamp::FromWord(reader.Get<std::uint64_t>(), message.from);
   if (!reader.ok() || type == 0 || type > kMessageTypeMax) return false;
   if (reserved != 0 || (flags & ~kFlagMask[type]) != 0) return false;
   kind = std::max(kind, kKindOfType[type]);

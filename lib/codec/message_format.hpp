@@ -18,22 +18,33 @@ enum class MessageType : std::uint8_t {
   kReadIndexRequest = 7,
   kReadIndexReply = 8,
   kTransferRequest = 9,
+  kSnapshotOffer = 10,
+  kSnapshotChunk = 11,
+  kSnapshotReply = 12,
+  kForwardRequest = 13,
+  kForwardReply = 14,
 };
-inline constexpr std::uint8_t kMessageTypeMax = 9;
+inline constexpr std::uint8_t kMessageTypeMax = 14;
 
-inline constexpr std::uint8_t kFlagPreVote = 1;    // kVoteRequest, kVoteReply
-inline constexpr std::uint8_t kFlagTransfer = 2;   // kVoteRequest
-inline constexpr std::uint8_t kFlagGranted = 2;    // kVoteReply
-inline constexpr std::uint8_t kFlagAccepted = 1;   // kAppendReply
-inline constexpr std::uint8_t kFlagConfirmed = 1;  // kReadIndexReply
+inline constexpr std::uint8_t kFlagPreVote = 1;     // kVoteRequest, kVoteReply
+inline constexpr std::uint8_t kFlagTransfer = 2;    // kVoteRequest
+inline constexpr std::uint8_t kFlagGranted = 2;     // kVoteReply
+inline constexpr std::uint8_t kFlagAccepted = 1;    // kAppendReply
+inline constexpr std::uint8_t kFlagConfirmed = 1;   // kReadIndexReply
+inline constexpr std::uint8_t kFlagAwaitApply = 1;  // kForwardRequest
 
-// What follows the header of a message; for an append, what precedes its entries.
-inline constexpr std::size_t kFixedBytes[kMessageTypeMax + 1] = {0,  24, 0, 32, 32,
-                                                                 16, 16, 8, 16, 0};
-inline constexpr std::uint8_t kFlagMask[kMessageTypeMax + 1] = {0, 3, 3, 0, 1, 0, 0, 0, 1, 0};
+// What follows the header of a message; for an append, what precedes its entries, and for a chunk,
+// what precedes its bytes.
+inline constexpr std::size_t kFixedBytes[kMessageTypeMax + 1] = {0,  24, 0,  32, 32, 16, 16, 8,
+                                                                 16, 0,  56, 20, 16, 32, 56};
+// A reply to a snapshot has its state there.
+inline constexpr std::uint8_t kFlagMask[kMessageTypeMax + 1] = {0, 3, 3, 0, 1, 0, 0, 0,
+                                                                1, 0, 0, 0, 3, 1, 0};
+inline constexpr std::uint8_t kSnapshotStateMax = 2;
 inline constexpr FrameKind kKindOfType[kMessageTypeMax + 1] = {
-    FrameKind::kVotes, FrameKind::kVotes, FrameKind::kVotes, FrameKind::kAppends,
-    FrameKind::kBeats, FrameKind::kBeats, FrameKind::kBeats, FrameKind::kBeats,
-    FrameKind::kBeats, FrameKind::kVotes};
+    FrameKind::kVotes, FrameKind::kVotes,   FrameKind::kVotes, FrameKind::kAppends,
+    FrameKind::kBeats, FrameKind::kBeats,   FrameKind::kBeats, FrameKind::kBeats,
+    FrameKind::kBeats, FrameKind::kVotes,   FrameKind::kVotes, FrameKind::kAppends,
+    FrameKind::kVotes, FrameKind::kAppends, FrameKind::kBeats};
 
 }  // namespace kommander::codec

@@ -40,6 +40,12 @@ struct FlagsOf {
   std::uint8_t operator()(const ReadIndexReply& m) const noexcept {
     return Flag(m.confirmed, kFlagConfirmed);
   }
+  std::uint8_t operator()(const ForwardRequest& m) const noexcept {
+    return Flag(m.await_apply, kFlagAwaitApply);
+  }
+  std::uint8_t operator()(const SnapshotReply& m) const noexcept {
+    return static_cast<std::uint8_t>(m.state);
+  }
   template <class Other>
   std::uint8_t operator()(const Other&) const noexcept {
     return 0;
@@ -82,6 +88,40 @@ struct PutFixed {
     writer.Put(m.index.value());
   }
   void operator()(const TransferRequest&) const noexcept {}
+  void operator()(const SnapshotOffer& m) const noexcept {
+    writer.Put(m.info.index.value());
+    writer.Put(m.info.term.value());
+    writer.Put(m.info.bytes);
+    writer.PutBytes(m.info.sha256);
+  }
+  void operator()(const SnapshotChunk& m) const noexcept {
+    writer.Put(m.index.value());
+    writer.Put(m.offset);
+    writer.Put(static_cast<std::uint32_t>(m.bytes.size()));
+  }
+  void operator()(const SnapshotReply& m) const noexcept {
+    writer.Put(m.index.value());
+    writer.Put(m.received);
+  }
+  void operator()(const ForwardRequest& m) const noexcept {
+    writer.Put(m.number);
+    writer.Put(m.patience_ms);
+    writer.Put(m.expected_generation.value());
+    writer.Put(static_cast<std::uint32_t>(m.kind));
+    writer.Put(static_cast<std::uint32_t>(m.body.size()));
+  }
+  void operator()(const ForwardReply& m) const noexcept {
+    writer.Put(m.number);
+    writer.Put(m.error);
+    writer.Put(m.leader.value());
+    writer.Put(m.ticket.physical_ms());
+    writer.Put(m.ticket.counter());
+    writer.Put(m.ticket.node().value());
+    writer.Put(m.index.value());
+    writer.Put(m.term.value());
+    writer.Put(m.count);
+    writer.Put(std::uint32_t{0});
+  }
 };
 
 }  // namespace
@@ -95,6 +135,10 @@ std::size_t EncodedBytes(const Message& message) noexcept {
       kMessageHeaderBytes + kFixedBytes[static_cast<std::size_t>(TypeOf(message.body))];
   if (const auto* append = std::get_if<AppendRequest>(&message.body)) {
     bytes += append->entries.size() * kEntryHeaderBytes + BodiesBytes(*append);
+  }
+  if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) bytes += chunk->bytes.size();
+  if (const auto* forward = std::get_if<ForwardRequest>(&message.body)) {
+    bytes += forward->body.size();
   }
   return bytes;
 }
@@ -181,12 +225,14 @@ void FrameEncoder::PutAppend(const AppendRequest& append) {
     writer.Put(static_cast<std::uint32_t>(entry.kind));  // one byte, and three that are zero
     writer.Put(static_cast<std::uint32_t>(entry.body.size()));
   }
-  for (const auto& entry : append.entries) {
-    if (entry.body.size() >= kReferencedBodyBytesMin) {
-      Reference(entry.body.bytes());
-    } else if (!entry.body.empty()) {
-      std::memcpy(Extend(entry.body.size()), entry.body.data(), entry.body.size());
-    }
+  for (const auto& entry : append.entries) PutBody(entry.body);
+}
+
+void FrameEncoder::PutBody(const Payload& body) {
+  if (body.size() >= kReferencedBodyBytesMin) {
+    Reference(body.bytes());
+  } else if (!body.empty()) {
+    std::memcpy(Extend(body.size()), body.data(), body.size());
   }
 }
 
@@ -214,8 +260,11 @@ bool FrameEncoder::Add(const Message& message) {
   writer.Put(std::uint16_t{0});
   writer.Put(message.partition.value());
   writer.Put(message.term.value());
+  writer.Put(message.stamp.word());
   std::visit(PutFixed{writer}, message.body);
   if (const auto* append = std::get_if<AppendRequest>(&message.body)) PutAppend(*append);
+  if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) PutBody(chunk->bytes);
+  if (const auto* forward = std::get_if<ForwardRequest>(&message.body)) PutBody(forward->body);
   return true;
 }
 

@@ -19,7 +19,7 @@
 namespace kommander::codec {
 
 inline constexpr std::size_t kBatchHeaderBytes = 12;    // sender, receiver, count
-inline constexpr std::size_t kMessageHeaderBytes = 16;  // type, flags, partition, term
+inline constexpr std::size_t kMessageHeaderBytes = 24;  // type, flags, partition, term, stamp
 inline constexpr std::size_t kEntryHeaderBytes = kEntryOverheadBytes;
 // A shorter body costs less to copy than to carry as a buffer of its own through sendmsg.
 inline constexpr std::size_t kReferencedBodyBytesMin = 2u << 10;
@@ -64,6 +64,7 @@ class FrameEncoder {
   void OpenFrame(const Message& message);
   void CloseFrame() noexcept;
   void PutAppend(const AppendRequest& append);
+  void PutBody(const Payload& body);
 
   std::unique_ptr<std::byte[]> scratch_;
   std::size_t scratch_capacity_ = 0;

@@ -24,6 +24,7 @@ enum class RecordType : std::uint8_t {
   kIdentity = 4,
   kMetadata = 5,
   kBatchNumber = 6,
+  kApplication = 7,
 };
 
 std::uint32_t ChecksumOfPartition(PartitionId partition) noexcept {
@@ -107,7 +108,7 @@ Configuration GetConfiguration(ByteReader& reader) {
 }
 
 bool IsKnownKind(std::uint8_t kind) noexcept {
-  return kind <= static_cast<std::uint8_t>(EntryKind::kConfiguration);
+  return kind <= static_cast<std::uint8_t>(kEntryKindLast);
 }
 
 // Checksum of an entry: its place, the header after the checksum, the body.
@@ -194,16 +195,37 @@ std::optional<LogIndex> DecodeCommitHintRecord(PartitionId partition, ByteSpan r
   return hint;
 }
 
+RecordBytes EncodeApplicationRecord(PartitionId partition, const ApplicationRecord& application) {
+  RecordBytes record;
+  ByteWriter writer = Begin(record, RecordType::kApplication, 16);
+  writer.Put(application.floor.value());
+  writer.Put(application.import_pending.value());
+  Seal(record, ChecksumOfPartition(partition));
+  return record;
+}
+
+std::optional<ApplicationRecord> DecodeApplicationRecord(PartitionId partition,
+                                                         ByteSpan record) noexcept {
+  ByteReader reader = Unseal(record, RecordType::kApplication, ChecksumOfPartition(partition));
+  ApplicationRecord application;
+  application.floor = LogIndex(reader.Get<std::uint64_t>());
+  application.import_pending = LogIndex(reader.Get<std::uint64_t>());
+  if (!reader.AtEnd()) return std::nullopt;
+  return application;
+}
+
 RecordBytes EncodeBoundaryRecord(PartitionId partition, const BoundaryRecord& boundary) {
   RecordBytes record;
-  const std::size_t bytes =
-      24 + ConfigurationBytes(boundary.configuration) + boundary.ledger.size();
+  const std::size_t bytes = 28 + ConfigurationBytes(boundary.configuration) +
+                            boundary.ledger.size() + boundary.system.size();
   ByteWriter writer = Begin(record, RecordType::kBoundary, bytes);
   writer.Put(boundary.index.value());
   writer.Put(boundary.term.value());
   writer.Put(boundary.digest);
   PutConfiguration(writer, boundary.configuration);
+  writer.Put(static_cast<std::uint32_t>(boundary.ledger.size()));
   writer.PutBytes(boundary.ledger.bytes());
+  writer.PutBytes(boundary.system.bytes());
   Seal(record, ChecksumOfPartition(partition));
   return record;
 }
@@ -215,8 +237,9 @@ std::optional<BoundaryRecord> DecodeBoundaryRecord(PartitionId partition, ByteSp
   boundary.term = Term(reader.Get<std::uint64_t>());
   boundary.digest = reader.Get<std::uint64_t>();
   boundary.configuration = GetConfiguration(reader);
+  boundary.ledger = Payload(reader.GetBytes(reader.Get<std::uint32_t>()));
   if (!reader.ok()) return std::nullopt;
-  boundary.ledger = Payload(reader.GetBytes(reader.remaining()));
+  boundary.system = Payload(reader.GetBytes(reader.remaining()));
   return boundary;
 }
 

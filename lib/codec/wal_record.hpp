@@ -51,6 +51,11 @@ struct EntryRecordView {
 [[nodiscard]] std::optional<LogIndex> DecodeCommitHintRecord(PartitionId partition,
                                                              ByteSpan record) noexcept;
 
+[[nodiscard]] RecordBytes EncodeApplicationRecord(PartitionId partition,
+                                                  const ApplicationRecord& application);
+[[nodiscard]] std::optional<ApplicationRecord> DecodeApplicationRecord(PartitionId partition,
+                                                                       ByteSpan record) noexcept;
+
 [[nodiscard]] RecordBytes EncodeBoundaryRecord(PartitionId partition,
                                                const BoundaryRecord& boundary);
 [[nodiscard]] std::optional<BoundaryRecord> DecodeBoundaryRecord(PartitionId partition,

@@ -26,6 +26,7 @@ constexpr std::size_t kClusterIdBytesMax = 128;
 constexpr std::size_t kQueueMax = 1'000'000;
 constexpr std::size_t kEntryBytesMin = std::size_t{1} << 10;
 constexpr std::size_t kEntryBytesMax = std::size_t{15} << 20;
+constexpr std::uint64_t kFreeBytesMinMost = std::uint64_t{1} << 40;
 // What the body of an entry adds around one payload of the system's type: see docs/protocol.md.
 constexpr std::size_t kSystemEntryBytes = 10 + cluster::kSystemType.size();
 
@@ -133,6 +134,22 @@ void CheckTimes(Problems& problems, const RaftConfiguration& configuration) {
   check_wait("proposal_timeout", configuration.proposal_timeout());
   check_wait("read_timeout", configuration.read_timeout());
   check_wait("leader_timeout", configuration.leader_timeout());
+  // 0 is no limit.
+  const auto check_limit = [&](std::string_view field, Duration value, Duration max) {
+    if (value == Duration::zero()) return;
+    CheckRange<Duration>(problems, field, value, milliseconds(1), max);
+  };
+  CheckRange<Duration>(problems, "snapshot_step_timeout", configuration.snapshot_step_timeout(),
+                       std::chrono::seconds(1), hours(1));
+  check_limit("ticket_timeout", configuration.ticket_timeout(), hours(24));
+  check_limit("session_timeout", configuration.session_timeout(), hours(24 * 30));
+  const auto check_up_to_an_hour = [&](std::string_view field, Duration value) {
+    CheckRange<Duration>(problems, field, value, Duration::zero(), hours(1));
+  };
+  check_up_to_an_hour("clock_ahead_max", configuration.clock_ahead_max());
+  check_up_to_an_hour("slow_handler", configuration.slow_handler());
+  check_up_to_an_hour("slow_write", configuration.slow_write());
+  check_up_to_an_hour("log_interval", configuration.log_interval());
   if (configuration.join_timeout() < Duration::zero() || configuration.join_timeout() > hours(24)) {
     Add(problems, "join_timeout", Text(configuration.join_timeout()),
         "0 (for ever), or up to " + Text(hours(24)));
@@ -145,14 +162,34 @@ void CheckSizes(Problems& problems, const RaftConfiguration& configuration) {
              kQueueMax);
   CheckRange(problems, "queued_messages_max", configuration.queued_messages_max(), std::size_t{1},
              kQueueMax);
+  CheckRange(problems, "queued_writes_max", configuration.queued_writes_max(), std::size_t{1},
+             kQueueMax);
+  CheckRange(problems, "node_queued_writes_max", configuration.node_queued_writes_max(),
+             std::size_t{1}, kQueueMax);
   CheckRange(problems, "entry_bytes_max", entry, kEntryBytesMin, kEntryBytesMax);
   const auto check_holds = [&](std::string_view field, std::size_t value) {
     CheckHoldsEntry(problems, field, value, entry);
   };
   check_holds("queued_proposal_bytes_max", configuration.queued_proposal_bytes_max());
   check_holds("queued_message_bytes_max", configuration.queued_message_bytes_max());
+  check_holds("queued_write_bytes_max", configuration.queued_write_bytes_max());
+  check_holds("node_queued_write_bytes_max", configuration.node_queued_write_bytes_max());
   check_holds("inflight_bytes_max", configuration.inflight_bytes_max());
   check_holds("uncommitted_bytes_max", configuration.uncommitted_bytes_max());
+  check_holds("node_bytes_max", configuration.node_bytes_max());
+  CheckRange(problems, "compaction_step", configuration.compaction_step(), std::uint64_t{1},
+             std::uint64_t{1'000'000});
+  CheckRange(problems, "snapshot_transfers_max", configuration.snapshot_transfers_max(),
+             std::size_t{1}, std::size_t{1000});
+  CheckRange(problems, "compaction_entries_max", configuration.compaction_entries_max(),
+             std::uint64_t{1}, std::uint64_t{1'000'000'000});
+  CheckRange(problems, "free_bytes_min", configuration.free_bytes_min(), std::uint64_t{0},
+             kFreeBytesMinMost);
+  constexpr std::uint64_t kSlowestTransfer = 64 << 10;
+  const std::uint64_t rate = configuration.snapshot_bytes_per_second();
+  if (rate != 0 && rate < kSlowestTransfer) {
+    Add(problems, "snapshot_bytes_per_second", std::to_string(rate), "0, or at least 65536");
+  }
   if (configuration.apply_bytes_max() == 0) Add(problems, "apply_bytes_max", "0", "at least 1");
 }
 

@@ -5,15 +5,10 @@
 
 #include <kommander/raft_manager.hpp>
 
-#include "cluster/system_command.hpp"
-#include "codec/entry_body.hpp"
 #include "manager/raft_node.hpp"
-#include "runtime/completions.hpp"
 
 namespace kommander {
 namespace {
-
-using runtime::PostCompletion;
 
 RaftConfiguration Checked(RaftConfiguration configuration, const Wal* wal,
                           const Transport* transport) {
@@ -27,100 +22,6 @@ RaftConfiguration Checked(RaftConfiguration configuration, const Wal* wal,
 }
 
 }  // namespace
-
-namespace detail {
-
-EncodedBody EncodeBody(std::string_view type, const Payload& payload) {
-  EncodedBody encoded;
-  const codec::EntryBodyItem item(type, payload);
-  encoded.error = codec::EncodeEntryBody({&item, 1}, encoded.body);
-  encoded.count = 1;
-  if (type == cluster::kSystemType) encoded.is_reserved = true;
-  return encoded;
-}
-
-EncodedBody EncodeBody(const Batch& batch) {
-  EncodedBody encoded;
-  std::vector<codec::EntryBodyItem> items;
-  items.reserve(batch.items().size());
-  for (const Batch::Item& item : batch.items()) {
-    items.emplace_back(item.type, item.payload);
-    if (item.type == cluster::kSystemType) encoded.is_reserved = true;
-  }
-  encoded.error = items.empty() ? error_code(RaftErrc::InvalidArgument)
-                                : codec::EncodeEntryBody(items, encoded.body);
-  encoded.count = static_cast<std::uint32_t>(items.size());
-  return encoded;
-}
-
-std::weak_ptr<CancelSink> SinkOf(const std::shared_ptr<RaftNode>& node, PartitionId partition) {
-  runtime::PartitionActor* actor = node->Find(partition);
-  return actor == nullptr ? std::weak_ptr<CancelSink>() : actor->weak_from_this();
-}
-
-void StartReplicate(RaftNode& node, ReplicateOperation operation, PartitionId partition,
-                    EncodedBody body, ReplicateOptions options) {
-  const RaftConfiguration& configuration = node.services().configuration;
-  if (body.error) return PostCompletion(std::move(operation), body.error);
-  if (body.body.size() + kEntryOverheadBytes > configuration.entry_bytes_max()) {
-    return PostCompletion(std::move(operation), RaftErrc::ProposalTooLarge);
-  }
-  runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
-  runtime::ProposeEvent event;
-  event.operation = std::move(operation);
-  event.body = std::move(body.body);
-  event.count = body.count;
-  event.deadline = node.Deadline(options.timeout().value_or(configuration.proposal_timeout()));
-  event.await_apply = options.await_apply();
-  actor->Submit(std::move(event));
-}
-
-void StartRead(RaftNode& node, ReadOperation operation, PartitionId partition,
-               ReadOptions options) {
-  runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
-  const Duration timeout = options.timeout().value_or(node.services().configuration.read_timeout());
-  actor->Submit(runtime::ReadEvent{std::move(operation), node.Deadline(timeout)});
-}
-
-void StartWaitForLeader(RaftNode& node, LeaderOperation operation, PartitionId partition) {
-  runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
-  actor->Submit(
-      runtime::LeaderEvent{std::move(operation), nullptr,
-                           node.Deadline(node.services().configuration.leader_timeout())});
-}
-
-void StartAmILeader(RaftNode& node, BoolOperation operation, PartitionId partition) {
-  runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
-  actor->Submit(
-      runtime::LeaderEvent{nullptr, std::move(operation),
-                           node.Deadline(node.services().configuration.leader_timeout())});
-}
-
-void StartTransfer(RaftNode& node, PlainOperation operation, PartitionId partition, NodeId target) {
-  runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
-  actor->Submit(runtime::TransferEvent{std::move(operation), target});
-}
-
-void StartStepDown(RaftNode& node, PlainOperation operation, PartitionId partition) {
-  runtime::PartitionActor* actor = node.Find(partition);
-  if (actor == nullptr) return PostCompletion(std::move(operation), node.Absence());
-  actor->Submit(runtime::StepDownEvent{std::move(operation)});
-}
-
-void StartJoin(const std::shared_ptr<RaftNode>& node, PlainOperation operation) {
-  node->Join(std::move(operation));
-}
-
-void StartStop(const std::shared_ptr<RaftNode>& node, PlainOperation operation) {
-  node->Stop(std::move(operation));
-}
-
-}  // namespace detail
 
 RaftManager::RaftManager(executor_type executor, RaftConfiguration configuration,
                          std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
@@ -167,6 +68,41 @@ RaftManager& RaftManager::OnNodeError(Handler<error_code, std::string> handler) 
   return *this;
 }
 
+RaftManager& RaftManager::OnPartitionMapChanged(Handler<PartitionMap> handler) {
+  node_->handlers().partition_map_changed = std::move(handler);
+  return *this;
+}
+RaftManager& RaftManager::OnMembershipChanged(Handler<Membership> handler) {
+  node_->handlers().membership_changed = std::move(handler);
+  return *this;
+}
+RaftManager& RaftManager::OnClusterSettingsChanged(Handler<ClusterSettings> handler) {
+  node_->handlers().settings_changed = std::move(handler);
+  return *this;
+}
+RaftManager& RaftManager::OnDurableIndex(
+    std::function<std::optional<LogIndex>(PartitionId)> provider) {
+  node_->handlers().durable_index = std::move(provider);
+  return *this;
+}
+
+RaftManager& RaftManager::UseStateMachine(std::shared_ptr<StateMachine> machine) {
+  node_->UseStateMachine(std::move(machine));
+  return *this;
+}
+RaftManager& RaftManager::UseSnapshots(std::shared_ptr<SnapshotStore> snapshots) {
+  node_->UseSnapshots(std::move(snapshots));
+  return *this;
+}
+RaftManager& RaftManager::UseLogSink(LogSink sink, LogLevel least) {
+  node_->UseLogSink(std::move(sink), least);
+  return *this;
+}
+
+void RaftManager::SetMinRetainIndex(PartitionId partition, LogIndex first) {
+  if (runtime::PartitionActor* actor = node_->Find(partition)) actor->KeepFrom(first);
+}
+
 bool RaftManager::AmILeaderQuick(PartitionId partition) const noexcept {
   const runtime::PartitionActor* actor = node_->Find(partition);
   if (actor == nullptr) return false;
@@ -190,12 +126,40 @@ PartitionStatus RaftManager::Status(PartitionId partition) const noexcept {
   return absent;
 }
 
+std::vector<PeerStatus> RaftManager::GetPeers(PartitionId partition) const {
+  const runtime::PartitionActor* actor = node_->Find(partition);
+  return actor == nullptr ? std::vector<PeerStatus>() : actor->Peers();
+}
+
+PartitionStatistics RaftManager::GetPartitionStatistics(PartitionId partition) const noexcept {
+  if (const runtime::PartitionActor* actor = node_->Find(partition)) return actor->Statistics();
+  PartitionStatistics absent;
+  absent.partition = partition;
+  return absent;
+}
+NodeStatistics RaftManager::GetNodeStatistics() const noexcept { return node_->Statistics(); }
 IoStatistics RaftManager::GetIoStatistics() const noexcept {
   return node_->services().io->Statistics();
 }
 WalStatistics RaftManager::GetWalStatistics() const noexcept { return node_->wal()->Statistics(); }
 TransportStatistics RaftManager::GetTransportStatistics() const noexcept {
   return node_->services().transport->Statistics();
+}
+
+std::optional<PartitionId> RaftManager::GetPartitionKey(std::string_view key) const noexcept {
+  return GetPrefixPartitionKey(PartitionPrefix(key));
+}
+std::optional<PartitionId> RaftManager::GetPrefixPartitionKey(
+    std::string_view prefix) const noexcept {
+  return node_->map()->PartitionOf(PartitionHash(prefix));
+}
+PartitionMap RaftManager::GetPartitionMap() const { return *node_->map(); }
+Membership RaftManager::GetMembership() const { return *node_->membership(); }
+ClusterSettings RaftManager::GetClusterSettings() const { return *node_->settings(); }
+std::optional<ClusterSetting> RaftManager::GetClusterSetting(std::string_view name) const {
+  const std::shared_ptr<const ClusterSettings> settings = node_->settings();
+  const ClusterSetting* setting = settings->Find(name);
+  return setting == nullptr ? std::nullopt : std::optional(*setting);
 }
 
 std::weak_ptr<detail::CancelSink> RaftManager::LifeSink() const { return node_; }

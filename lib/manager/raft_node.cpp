@@ -25,6 +25,16 @@ std::uint64_t Draw(std::uint64_t seed, std::uint64_t stream) noexcept {
   return std::max<std::uint64_t>(raft::Random(raft::Random::Mix(seed) ^ stream).Next(), 1);
 }
 
+runtime::IoSchedulerOptions IoOptionsOf(const RaftConfiguration& configuration) {
+  runtime::IoSchedulerOptions options;
+  options.lane_units_max = configuration.queued_writes_max();
+  options.lane_bytes_max = configuration.queued_write_bytes_max();
+  options.units_max = configuration.node_queued_writes_max();
+  options.bytes_max = configuration.node_queued_write_bytes_max();
+  options.free_bytes_min = configuration.free_bytes_min();
+  return options;
+}
+
 std::shared_ptr<runtime::NodeServices> MakeServices(asio::any_io_executor executor,
                                                     RaftConfiguration configuration,
                                                     std::shared_ptr<Transport> transport,
@@ -35,11 +45,27 @@ std::shared_ptr<runtime::NodeServices> MakeServices(asio::any_io_executor execut
   services->transport = std::move(transport);
   services->seed = dependencies.seed ? *dependencies.seed : platform::DrawEntropyBits();
   services->system_type = cluster::kSystemType;
+  services->is_callers_command = &cluster::IsCallersCommand;
   services->clock = dependencies.clock ? std::move(dependencies.clock) : MakeSteadyClock();
-  services->io = dependencies.io_scheduler ? std::move(dependencies.io_scheduler)
-                                           : std::make_shared<runtime::FairIoScheduler>(
-                                                 runtime::IoSchedulerOptions(), services->clock);
+  services->io = dependencies.io_scheduler
+                     ? std::move(dependencies.io_scheduler)
+                     : std::make_shared<runtime::FairIoScheduler>(
+                           IoOptionsOf(services->configuration), services->clock);
   return services;
+}
+
+// What was registered and would have no effect, or lack what it needs; empty: nothing.
+std::string FindMisuse(const runtime::NodeServices& services) {
+  const bool has_machine = services.state_machine != nullptr;
+  if (services.snapshots != nullptr && !has_machine) {
+    return "UseSnapshots needs UseStateMachine: snapshots are of a state machine's state";
+  }
+  const runtime::Handlers& handlers = services.handlers;
+  if (has_machine && (handlers.log_restored || handlers.replication_received)) {
+    return "UseStateMachine takes the place of OnLogRestored and OnReplicationReceived: register "
+           "one or the other";
+  }
+  return {};
 }
 
 }  // namespace
@@ -65,6 +91,33 @@ runtime::Handlers& RaftNode::handlers() {
                                     "handlers are registered before JoinCluster");
 }
 
+void RaftNode::UseStateMachine(std::shared_ptr<StateMachine> machine) {
+  (void)handlers();
+  services_->state_machine = std::move(machine);
+}
+
+void RaftNode::UseSnapshots(std::shared_ptr<SnapshotStore> snapshots) {
+  (void)handlers();
+  services_->snapshots = std::move(snapshots);
+}
+
+void RaftNode::UseLogSink(LogSink sink, LogLevel least) {
+  (void)handlers();
+  services_->logger.SetSink(std::move(sink), least, services_->configuration.log_interval(),
+                            services_->clock);
+}
+
+NodeStatistics RaftNode::Statistics() const noexcept {
+  NodeStatistics statistics;
+  statistics.messages_dropped = services_->messages_dropped.load(std::memory_order_relaxed);
+  statistics.appends_dropped = services_->appends_dropped.load(std::memory_order_relaxed);
+  statistics.uncounted_dropped = uncounted_dropped_.load(std::memory_order_relaxed);
+  statistics.proposal_bytes = services_->budget.held();
+  statistics.stamps_ahead = services_->stamps_ahead.load(std::memory_order_relaxed);
+  statistics.snapshot_transfers = services_->snapshot_transfers.load(std::memory_order_relaxed);
+  return statistics;
+}
+
 void RaftNode::Join(detail::PlainOperation operation) {
   has_joined_.store(true);
   Post([operation = std::move(operation)](RaftNode& self) mutable {
@@ -84,6 +137,10 @@ void RaftNode::BeginJoin(detail::PlainOperation operation) {
   life_ = Life::kOpening;
   join_ = std::move(operation);
   services_->node = weak_from_this();
+  if (std::string misuse = FindMisuse(*services_); !misuse.empty()) {
+    ReportProblem(RaftErrc::InvalidConfiguration, misuse);
+    return FinishJoin(RaftErrc::InvalidConfiguration, std::move(misuse));
+  }
   timer_ = services_->clock->CreateTimer(strand_, weak_from_this());
   if (services_->configuration.join_timeout() != Duration::zero()) {
     join_deadline_ = Deadline(services_->configuration.join_timeout());
@@ -96,7 +153,8 @@ void RaftNode::BeginJoin(detail::PlainOperation operation) {
       if (cancelled) {
         opened.error = RaftErrc::NodeStopped;
       } else {
-        opened = OpenStore(wal, self->services_->configuration, self->fresh_incarnation_);
+        opened = OpenStore(wal, self->services_->snapshots.get(), self->services_->configuration,
+                           self->fresh_incarnation_);
       }
       self->Post([opened = std::move(opened)](RaftNode& node) mutable {
         node.OnStoreOpened(std::move(opened));
@@ -116,10 +174,14 @@ void RaftNode::OnStoreOpened(OpenedStore opened) {
   incarnation_.store(identity_.incarnation.value());
   services_->incarnation = identity_.incarnation;
   bootstrap_digest_.store(cluster::BootstrapDigest(identity_.system_configuration));
-  const RecoveredPartition& system = opened.partitions.front().second;
+  const RecoveredPartition& system = opened.partitions.front().recovered;
+  if (!system_.Restore(system.boundary.system.bytes())) {
+    return FinishJoin(RaftErrc::WalCorrupted, "the system partition's state does not decode");
+  }
   admitted_ = opened.admitted;
   gate_.emplace(identity_.node, identity_.incarnation, identity_.system_configuration,
                 !admitted_ && !system.last_index);
+  PublishSystem();
   RefreshCounts();
   std::string detail;
   if (const error_code error = services_->transport->Start(
@@ -128,17 +190,19 @@ void RaftNode::OnStoreOpened(OpenedStore opened) {
   }
   life_ = Life::kRunning;
   UpdateAddresses();
-  for (auto& [partition, recovered] : opened.partitions) {
-    StartPartition(partition, std::move(recovered), partition != kSystemPartition || admitted_);
+  for (OpenedStore::Partition& partition : opened.partitions) {
+    const bool may_vote = partition.id != kSystemPartition || admitted_;
+    StartPartition(std::move(partition), may_vote);
   }
   ConsiderGate();
   Tick();
 }
 
-void RaftNode::StartPartition(PartitionId partition, RecoveredPartition recovered, bool may_vote) {
-  auto actor = std::make_shared<runtime::PartitionActor>(services_, partition, std::move(recovered),
-                                                         may_vote);
-  restoring_.insert(partition);
+void RaftNode::StartPartition(OpenedStore::Partition partition, bool may_vote) {
+  auto actor = std::make_shared<runtime::PartitionActor>(services_, partition.id,
+                                                         std::move(partition.recovered),
+                                                         std::move(partition.snapshots), may_vote);
+  restoring_.insert(partition.id);
   partitions_.Add(actor);
   actor->Start();
 }
@@ -235,6 +299,7 @@ void RaftNode::StopSeams() {
 void RaftNode::OnSeamStopped() {
   if (--seams_running_ != 0) return;
   life_ = Life::kStopped;
+  if (services_->snapshots) services_->snapshots->Close();
   for (auto& [peer, verdict] : std::exchange(pin_verdicts_next_, {})) {
     verdict(RaftErrc::NodeStopped);
   }
@@ -246,6 +311,7 @@ void RaftNode::Abandon() noexcept {
   is_stopping_.store(true);
   services_->gate.Close();
   services_->io->Abort();
+  if (services_->snapshots) services_->snapshots->Close();
   // Woken here, from this thread: a context that is destroyed without running again frees what lies
   // in its queues, and an actor that still waited would wait for ever.
   for (const PartitionId partition : partitions_.Ids()) partitions_.Find(partition)->Stop({});
@@ -284,6 +350,7 @@ void RaftNode::Tick() {
   if (life_ != Life::kRunning) return;
   if (services_->clock->Now() >= join_deadline_)
     FinishJoin(RaftErrc::LeaderTimeout, DescribeWait());
+  runtime::NoteDisk(*services_, services_->io->IsDiskFull());
   UpdateAddresses();
   CreateMissingPartitions();
   ConsiderGate();
@@ -310,6 +377,8 @@ bool RaftNode::RunningOnLibraryStrand() const noexcept {
 }
 
 void RaftNode::ReportProblem(error_code error, std::string text) {
+  services_->logger.Log(LogLevel::kError, "node_problem", std::nullopt,
+                        {{"error", error.message()}, {"text", text}});
   if (runtime::PartitionActor* system = Find(kSystemPartition)) {
     system->NotifyNodeError(error, std::move(text));
   }

@@ -47,6 +47,10 @@ class RaftNode final : public TransportHost,
 
   // Throws boost::system::system_error(AlreadyJoined) after Join.
   [[nodiscard]] runtime::Handlers& handlers();
+  // Likewise.
+  void UseStateMachine(std::shared_ptr<StateMachine> machine);
+  void UseSnapshots(std::shared_ptr<SnapshotStore> snapshots);
+  void UseLogSink(LogSink sink, LogLevel least);
 
   // --- Thread-safe ---
   void Join(detail::PlainOperation operation);
@@ -62,9 +66,18 @@ class RaftNode final : public TransportHost,
   [[nodiscard]] error_code Absence() const noexcept;
   [[nodiscard]] std::vector<PartitionId> Partitions() const { return partitions_.Ids(); }
   [[nodiscard]] bool IsInitialized() const noexcept { return is_initialized_.load(); }
+  // As applied here; never null.
+  [[nodiscard]] std::shared_ptr<const PartitionMap> map() const noexcept { return map_.load(); }
+  [[nodiscard]] std::shared_ptr<const Membership> membership() const noexcept {
+    return membership_.load();
+  }
+  [[nodiscard]] std::shared_ptr<const ClusterSettings> settings() const noexcept {
+    return settings_.load();
+  }
   [[nodiscard]] const runtime::NodeServices& services() const noexcept { return *services_; }
   [[nodiscard]] Instant Deadline(Duration timeout) const noexcept;
   [[nodiscard]] const std::shared_ptr<Wal>& wal() const noexcept { return wal_; }
+  [[nodiscard]] NodeStatistics Statistics() const noexcept;
   // After a join has failed: one line for a person, possibly empty.
   [[nodiscard]] std::string join_detail() const {
     const auto detail = join_detail_.load();
@@ -88,11 +101,17 @@ class RaftNode final : public TransportHost,
   void OnPeerDown(NodeId peer, error_code reason) override;
   void OnRefused(NodeId peer, error_code reason) override;
   void OnSystemCommand(LogIndex index, Payload command) override;
+  void OnSystemApplied(LogIndex index) override;
+  void OnSystemMark(runtime::CutPoint point) override;
+  void OnSystemInstalled(Payload state) override;
   void OnPartitionRestored(PartitionId partition) override;
   void OnPartitionLeader(PartitionId partition, NodeId leader, bool is_ready_here) override;
   void OnStoreFailed(PartitionId partition, error_code error) override;
   void OnPartitionDamaged(PartitionId partition, error_code error) override;
   [[nodiscard]] Incarnation RosterPinOf(NodeId peer) const noexcept override;
+  [[nodiscard]] Generation GenerationOf(PartitionId partition) const noexcept override {
+    return map()->GenerationOf(partition);
+  }
   void OnCancel(std::shared_ptr<detail::Operation> operation) noexcept override;
   void OnTimer() noexcept override;
 
@@ -110,7 +129,7 @@ class RaftNode final : public TransportHost,
   // raft_node.cpp
   void BeginJoin(detail::PlainOperation operation);
   void OnStoreOpened(OpenedStore opened);
-  void StartPartition(PartitionId partition, RecoveredPartition recovered, bool may_vote);
+  void StartPartition(OpenedStore::Partition partition, bool may_vote);
   void FinishJoin(error_code error, std::string detail = {});
   [[nodiscard]] std::string DescribeWait() const;
   void ConsiderInitialized();
@@ -135,7 +154,9 @@ class RaftNode final : public TransportHost,
   [[nodiscard]] cluster::AdmissionFacts Facts() const;
 
   // raft_node_system.cpp
-  void ApplySystemCommand(Payload command);
+  void ApplySystemCommand(LogIndex index, const Payload& command);
+  void ConsiderSystem();
+  void PublishSystem();
   void CreateMissingPartitions();
   void OnPartitionsCreated(OpenedStore created);
   void ConsiderSystemProposal();
@@ -157,6 +178,10 @@ class RaftNode final : public TransportHost,
   std::atomic<bool> is_stopping_{false};
   std::atomic<std::uint64_t> uncounted_dropped_{0};
   std::atomic<std::shared_ptr<const std::string>> join_detail_;
+  std::atomic<std::shared_ptr<const PartitionMap>> map_{std::make_shared<const PartitionMap>()};
+  std::atomic<std::shared_ptr<const Membership>> membership_{std::make_shared<const Membership>()};
+  std::atomic<std::shared_ptr<const ClusterSettings>> settings_{
+      std::make_shared<const ClusterSettings>()};
 
   // Of the strand.
   Life life_ = Life::kNew;
@@ -171,6 +196,7 @@ class RaftNode final : public TransportHost,
   bool admission_writing_ = false;
   bool store_failed_ = false;
   cluster::SystemState system_;
+  std::vector<runtime::Refusal> refused_;  // what the system partition has not been told of yet
   std::set<PartitionId> restoring_;
   bool creating_ = false;  // a task that makes partitions is under way
   bool leads_system_ = false;

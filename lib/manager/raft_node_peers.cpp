@@ -204,7 +204,10 @@ void RaftNode::OnMessages(NodeId from, std::vector<Message> messages) {
 }
 
 void RaftNode::OnPeerDown(NodeId peer, error_code) {
-  Post([peer](RaftNode& self) { self.live_.erase(peer); });
+  Post([peer](RaftNode& self) {
+    self.live_.erase(peer);
+    for (const auto& actor : self.partitions_.actors()) actor->NotePeerDown(peer);
+  });
 }
 
 void RaftNode::OnRefused(NodeId peer, error_code reason) {

@@ -1,6 +1,6 @@
-// The system partition's part of a node: its commands are folded into roster and partition map in
-// log order on every node; whoever leads it proposes what is missing. User partitions start from
-// the map, never from local configuration.
+// The system partition's part of a node: its commands are folded into roster, partition map and
+// settings in log order on every node; whoever leads it proposes what is missing. User partitions
+// start from the map, never from local configuration.
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -12,17 +12,57 @@
 namespace kommander {
 namespace asio = boost::asio;
 
-void RaftNode::OnSystemCommand(LogIndex, Payload command) {
-  Post([command = std::move(command)](RaftNode& self) mutable {
-    self.ApplySystemCommand(std::move(command));
+void RaftNode::OnSystemCommand(LogIndex index, Payload command) {
+  Post([index, command = std::move(command)](RaftNode& self) {
+    self.ApplySystemCommand(index, command);
   });
 }
 
-void RaftNode::ApplySystemCommand(Payload command) {
-  if (life_ != Life::kRunning) return;
-  if (system_.Apply(command.bytes()) == cluster::SystemState::Change::kNone) return;
+// The commands before it were posted before it, so whoever waits for them finds what they did.
+void RaftNode::OnSystemApplied(LogIndex index) {
+  Post([index](RaftNode& self) {
+    auto refused = std::exchange(self.refused_, {});
+    if (auto* actor = self.Find(kSystemPartition))
+      actor->OnSystemApplied(index, std::move(refused));
+  });
+}
+
+// The commands before the mark were posted before it.
+void RaftNode::OnSystemMark(runtime::CutPoint point) {
+  Post([point = std::move(point)](RaftNode& self) mutable {
+    if (self.life_ != Life::kRunning) return;
+    point.system = self.system_.Serialize();
+    if (auto* actor = self.Find(kSystemPartition)) actor->OnCutPoint(std::move(point));
+  });
+}
+
+// Also while the node stops: callers are still told what became of theirs.
+void RaftNode::ApplySystemCommand(LogIndex index, const Payload& command) {
+  using Change = cluster::SystemState::Change;
+  const Change change = system_.Apply(command.bytes(), index);
+  if (change == Change::kTooManySettings) {
+    refused_.push_back({index, RaftErrc::TooManySettings});
+  } else if (change == Change::kSettingIsAnother) {
+    refused_.push_back({index, RaftErrc::SettingChanged});
+  }
+  if (cluster::SystemState::IsChange(change) && life_ == Life::kRunning) ConsiderSystem();
+}
+
+void RaftNode::OnSystemInstalled(Payload state) {
+  Post([state = std::move(state)](RaftNode& self) {
+    if (self.system_.Restore(state.bytes())) {
+      if (self.life_ == Life::kRunning) self.ConsiderSystem();
+      return;
+    }
+    self.OnPartitionDamaged(kSystemPartition, RaftErrc::SnapshotCorrupted);
+  });
+}
+
+// The system partition's state is another one.
+void RaftNode::ConsiderSystem() {
   RefreshCounts();
   UpdateAddresses();
+  PublishSystem();
   // Under its own incarnation in the roster this node is who the cluster takes it for.
   if (system_.roster().PinOf(identity_.node) == identity_.incarnation) {
     gate_->Open();
@@ -31,6 +71,23 @@ void RaftNode::ApplySystemCommand(Payload command) {
   CreateMissingPartitions();
   ConsiderInitialized();
   ConsiderSystemProposal();
+}
+
+// For whoever asks from another thread, and for the application's handlers.
+void RaftNode::PublishSystem() {
+  runtime::PartitionActor* actor = Find(kSystemPartition);
+  if (system_.partitions() != map()->records()) {
+    map_.store(std::make_shared<const PartitionMap>(system_.partitions()));
+    if (actor != nullptr) actor->NotifyMap(*map());
+  }
+  if (system_.roster().members() != membership()->members()) {
+    membership_.store(std::make_shared<const Membership>(system_.roster().members()));
+    if (actor != nullptr) actor->NotifyMembership(*membership());
+  }
+  if (system_.settings() != settings()->settings()) {
+    settings_.store(std::make_shared<const ClusterSettings>(system_.settings()));
+    if (actor != nullptr) actor->NotifySettings(settings());
+  }
 }
 
 void RaftNode::CreateMissingPartitions() {
@@ -63,8 +120,8 @@ void RaftNode::OnPartitionsCreated(OpenedStore created) {
     FinishJoin(created.error, "partitions cannot be created: " + created.detail);
     return FailStore(created.error, "new partitions");
   }
-  for (auto& [partition, recovered] : created.partitions) {
-    StartPartition(partition, std::move(recovered), true);
+  for (OpenedStore::Partition& partition : created.partitions) {
+    StartPartition(std::move(partition), true);
   }
   CreateMissingPartitions();
   ConsiderInitialized();

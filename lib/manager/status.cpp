@@ -1,4 +1,4 @@
-// The names of roles, for people, logs and JSON.
+// The names of roles and states, for people, logs and JSON.
 #include <kommander/status.hpp>
 
 namespace kommander {
@@ -9,6 +9,15 @@ std::string_view ToString(Role role) noexcept {
     case Role::kCandidate: return "candidate";
     case Role::kLeader: return "leader";
     case Role::kLearner: return "learner";
+  }
+  return "unknown";
+}
+
+std::string_view ToString(PeerStatus::State state) noexcept {
+  switch (state) {
+    case PeerStatus::State::kProbing: return "probing";
+    case PeerStatus::State::kReplicating: return "replicating";
+    case PeerStatus::State::kSnapshot: return "snapshot";
   }
   return "unknown";
 }

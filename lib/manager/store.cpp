@@ -91,14 +91,34 @@ error_code Recover(Wal& wal, const std::vector<PartitionId>& ids, OpenedStore& o
       opened.detail = name + " is damaged: " + *damage;
       return RaftErrc::WalCorrupted;
     }
-    opened.partitions.emplace_back(id, std::move(recovered));
+    opened.partitions.push_back({id, std::move(recovered), {}});
+  }
+  return {};
+}
+
+// What cannot be read is not there: whoever needs it says so. Only a store that is somebody else's,
+// or cannot be opened, ends the start.
+error_code OpenSnapshots(SnapshotStore& snapshots, OpenedStore& opened) {
+  const StoreIdentity& identity = opened.identity;
+  if (const error_code error = snapshots.Open(identity.node, identity.incarnation, opened.detail)) {
+    return error;
+  }
+  for (OpenedStore::Partition& partition : opened.partitions) {
+    std::vector<SnapshotInfo> infos;
+    if (snapshots.List(partition.id, infos)) continue;
+    for (const SnapshotInfo& info : infos) {
+      runtime::SnapshotHead head = runtime::ReadSnapshotHead(snapshots, partition.id, info.index);
+      if (head.error) continue;
+      partition.snapshots.push_back({info, std::move(head.boundary), head.bytes});
+    }
   }
   return {};
 }
 
 }  // namespace
 
-OpenedStore OpenStore(Wal& wal, const RaftConfiguration& configuration, Incarnation fresh) {
+OpenedStore OpenStore(Wal& wal, SnapshotStore* snapshots, const RaftConfiguration& configuration,
+                      Incarnation fresh) {
   OpenedStore opened;
   std::optional<StoreIdentity> identity;
   opened.error = wal.Open(identity, opened.detail);
@@ -119,6 +139,7 @@ OpenedStore OpenStore(Wal& wal, const RaftConfiguration& configuration, Incarnat
   if (!opened.error) opened.error = ReadAdmitted(wal, opened.admitted);
   if (!opened.error) opened.error = EnsureSystemPartition(wal, ids, opened);
   if (!opened.error) opened.error = Recover(wal, ids, opened);
+  if (!opened.error && snapshots != nullptr) opened.error = OpenSnapshots(*snapshots, opened);
   if (opened.error && opened.detail.empty()) opened.detail = opened.error.message();
   return opened;
 }

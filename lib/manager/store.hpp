@@ -2,13 +2,17 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <kommander/errors.hpp>
 #include <kommander/raft_configuration.hpp>
+#include <kommander/snapshot_store.hpp>
 #include <kommander/wal.hpp>
+
+#include "runtime/snapshot_streams.hpp"
 
 namespace kommander {
 
@@ -20,13 +24,19 @@ struct OpenedStore {
   StoreIdentity identity;
   Pins pins;
   bool admitted = false;  // the bootstrap gate was open in an earlier life
-  std::vector<std::pair<PartitionId, RecoveredPartition>> partitions;
+  struct Partition {
+    PartitionId id;
+    RecoveredPartition recovered;
+    std::vector<runtime::StoredSnapshot> snapshots;  // in the order of their index
+  };
+  std::vector<Partition> partitions;
 };
 
 // Opens the store, or creates it for a node of `configuration` under `fresh`, and recovers every
 // partition. Whose it is, is checked (WalForeign).
-[[nodiscard]] OpenedStore OpenStore(Wal& wal, const RaftConfiguration& configuration,
-                                    Incarnation fresh);
+// `snapshots` may be null.
+[[nodiscard]] OpenedStore OpenStore(Wal& wal, SnapshotStore* snapshots,
+                                    const RaftConfiguration& configuration, Incarnation fresh);
 
 // Creates the partitions that do not exist yet, with one sync, and recovers all of them.
 [[nodiscard]] OpenedStore CreatePartitions(

@@ -18,6 +18,7 @@ CoreOptions WithDefaults(CoreOptions options) {
     options.heartbeat_interval = std::max(options.election_timeout / 6, Duration(1));
   }
   if (options.stall_max.count() == 0) options.stall_max = 2 * options.election_timeout;
+  KOMMANDER_ASSERT(options.mark_entries != 0, "a mark comes now and then");
   return options;
 }
 
@@ -52,6 +53,7 @@ Core::Impl::Impl(CoreOptions options, RecoveredPartition&& recovered, LogIndex a
            std::move(recovered.terms)),
       members_(recovered.boundary.index, recovered.boundary.configuration),
       units_(recovered.last_index),
+      application_floor_(recovered.application.floor),
       written_to_(recovered.last_index) {
   for (const Entry& entry : recovered.configuration_entries) {
     auto configuration = DecodeConfiguration(entry.body.bytes());
@@ -67,6 +69,7 @@ Core::Impl::Impl(CoreOptions options, RecoveredPartition&& recovered, LogIndex a
   handed_off_ = applied_ = boundary;
   KOMMANDER_ASSERT(ledger_.Restore(recovered.boundary.ledger.bytes()),
                    "recovery has looked at the ledger");
+  stamp_ = std::max(ledger_.greatest_stamp(), recovered.greatest_stamp);
   // Never wraps. Another life begins elsewhere.
   if (!KOMMANDER_MUTANT(read_numbers_repeat)) read_number_ = random_.Next() >> 1;
   DrawElectionDeadline();
@@ -113,6 +116,8 @@ void Core::Impl::On(StorageFailure& input) {
 
 void Core::Impl::On(Enable& input) { enabled_ = input.enabled; }
 
+void Core::Impl::On(SuspendHeartbeats& input) { heartbeats_suspended_ = input.suspended; }
+
 void Core::Impl::On(Tick&) {}
 
 void Core::Impl::On(Stop&) {
@@ -143,6 +148,7 @@ void Core::Impl::Finish() {
   if (Leader* leader = AsLeader()) {
     SettleReads(*leader);
     PursueTransfer(*leader);
+    ExpireForOthers(*leader);
   }
   IssueWrite();
   SettleDeferred();
@@ -158,6 +164,8 @@ void Core::Impl::Finish() {
   WithdrawRequests();
   ExpireRequests();
   HandOff();
+  if (std::exchange(mark_wanted_, false)) Mark(true);
+  CompleteJudged();
   TrimCache();
   fetched_.clear();
 }
@@ -175,6 +183,7 @@ void Core::Impl::IssueWrite() {
   if (KOMMANDER_MUTANT(truncation_unwritten)) unit.truncate_from.reset();
   CollectEntries(unit);
   if (committed_ > hinted_) unit.commit_hint = hinted_ = std::min(committed_, last);
+  unit.application = std::exchange(application_, std::nullopt);
   unit.unit = units_.Issue(last, now_);
   if (std::exchange(hard_state_dirty_, false)) {
     const bool half = KOMMANDER_MUTANT(vote_in_a_second_unit) && unit.unit.value() % 2 == 1;
@@ -256,15 +265,20 @@ void Core::Step(std::span<Input> inputs, Instant now, Effects& effects) {
 }
 Instant Core::NextDeadline() const noexcept { return impl_->NextDeadline(); }
 CoreStatus Core::Status() const noexcept { return impl_->Status(); }
+const Ledger& Core::ledger() const noexcept { return impl_->ledger(); }
 const Configuration& Core::ActiveConfiguration() const noexcept {
   return impl_->configurations().active();
 }
 const Configuration& Core::CommittedConfiguration() const noexcept {
   return impl_->configurations().At(impl_->committed());
 }
+const Configuration& Core::ConfigurationAt(LogIndex index) const noexcept {
+  return impl_->configurations().At(index);
+}
 Term Core::TermAt(LogIndex index) const noexcept {
   return index == impl_->log().boundary().index ? Term() : impl_->log().TermAt(index);
 }
+void Core::ReadPeers(std::vector<PeerStatus>& peers) const { impl_->ReadPeers(peers); }
 std::vector<std::string> Core::DescribePeers() const { return impl_->DescribePeers(); }
 void Core::CheckInvariants() const { impl_->CheckInvariants(); }
 

@@ -13,6 +13,7 @@
 
 #include <kommander/configuration.hpp>
 #include <kommander/ids.hpp>
+#include <kommander/status.hpp>
 #include <kommander/time.hpp>
 #include <kommander/wal_recovery.hpp>
 
@@ -20,6 +21,8 @@
 #include "raft/inputs.hpp"
 
 namespace kommander::raft {
+
+inline constexpr Duration kUnlimited = Duration::max();
 
 // Units in the names; every value is a bound that holds per partition.
 struct CoreOptions {
@@ -41,8 +44,13 @@ struct CoreOptions {
   std::size_t uncommitted_bytes_max = 64u << 20;  // above: ProposalQueueFull
   std::size_t apply_bytes_max = 16u << 20;        // handed to the applier and not confirmed
   std::size_t cache_bytes_max = 8u << 20;         // synced entries kept in memory for peers
-  std::size_t requests_max = 65536;               // unanswered proposals and reads
-  std::size_t fetches_max = 16;                   // reads back under way; one more for the applier
+  // A leader rolls a ticket back that it has seen open for so long, and closes a session that it
+  // has not seen used for so long. kUnlimited: never.
+  Duration ticket_timeout = kUnlimited;
+  Duration session_timeout = kUnlimited;
+  std::uint64_t mark_entries = 1024;  // between two marks of the ledger that nobody asked for
+  std::size_t requests_max = 65536;   // unanswered proposals and reads
+  std::size_t fetches_max = 16;       // reads back under way; one more for the applier
 };
 
 enum class RoleKind : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader, kLearner };
@@ -63,6 +71,7 @@ struct CoreStatus {
   bool ready = false;   // leader, and an entry of its own term is committed
   bool failed = false;  // storage
   std::size_t uncommitted_bytes = 0;
+  HlcTimestamp stamp;  // the greatest that the log, or what went before it, has
   friend bool operator==(const CoreStatus&, const CoreStatus&) = default;
 };
 
@@ -70,7 +79,7 @@ class Core {
  public:
   // `recovered` is the disk's word, all of it synced, and without damage (raft/recovery.hpp). The
   // hand-off begins right after the boundary, so that ledger and digest can be rebuilt; entries up
-  // to max(boundary, applied_from) are handed off as kSilent, delivery begins after it. A new core
+  // to max(boundary, applied_from) are handed off as kHeld, delivery begins after it. A new core
   // neither votes nor campaigns before its first Enable input, but for VoteRequest::admits.
   Core(CoreOptions options, RecoveredPartition recovered, LogIndex applied_from, Instant now);
   ~Core();
@@ -85,11 +94,18 @@ class Core {
   [[nodiscard]] Instant NextDeadline() const noexcept;
 
   [[nodiscard]] CoreStatus Status() const noexcept;
+  // Tickets and sessions as of what was handed off last.
+  [[nodiscard]] const Ledger& ledger() const noexcept;
   [[nodiscard]] const Configuration& ActiveConfiguration() const noexcept;
   [[nodiscard]] const Configuration& CommittedConfiguration() const noexcept;
+  // In force at `index`, which is not below the boundary.
+  [[nodiscard]] const Configuration& ConfigurationAt(LogIndex index) const noexcept;
   // The term of the entry at `index`; 0 when it is not in the log (before the boundary, after
   // last).
   [[nodiscard]] Term TermAt(LogIndex index) const noexcept;
+  // The other members as a leader sees them, ascending; none when it does not lead. What it does
+  // not know, of snapshots, stays 0.
+  void ReadPeers(std::vector<PeerStatus>& peers) const;
   // One line per peer, for people and golden scripts.
   [[nodiscard]] std::vector<std::string> DescribePeers() const;
   // Every internal consistency rule; asserts. Called by tests after every step.

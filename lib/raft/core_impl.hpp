@@ -36,6 +36,8 @@ class Core::Impl {
   [[nodiscard]] const ConfigurationHistory& configurations() const noexcept { return members_; }
   [[nodiscard]] LogIndex committed() const noexcept { return committed_; }
   [[nodiscard]] const Log& log() const noexcept { return log_; }
+  [[nodiscard]] const Ledger& ledger() const noexcept { return ledger_; }
+  void ReadPeers(std::vector<PeerStatus>& peers) const;
   [[nodiscard]] std::vector<std::string> DescribePeers() const;
   void CheckInvariants() const;
 
@@ -93,6 +95,9 @@ class Core::Impl {
   void On(Fetched& input);
   void On(SnapshotSent& input);
   void On(SnapshotStaged& input);
+  void On(SuspendHeartbeats& input);
+  void On(KeepApplication& input);
+  void On(MarkLedger& input);
   void On(Compact& input);
   void On(Enable& input);
   void On(Tick& input);
@@ -150,7 +155,8 @@ class Core::Impl {
   void SendAppends(Leader& leader);
   bool SendOneAppend(Peer& peer);
   std::size_t CollectForPeer(const Peer& peer, std::vector<Entry>& entries) const;
-  void SendHeartbeats(Leader& leader);
+  // False: they are suspended, and no round has begun.
+  bool SendHeartbeats(Leader& leader);
   void SendHeartbeat(Peer& peer);
   void OnHeartbeatDue(Leader& leader);
   [[nodiscard]] bool HasQuorumContact(const Leader& leader) const;
@@ -170,6 +176,7 @@ class Core::Impl {
 
   // --- propose.cpp: requests and their answers ---
   void Complete(RequestId request, std::optional<RaftErrc> error);
+  void CompleteJudged();
   void CompleteWrite(const Waiter& waiter, std::optional<RaftErrc> error);
   [[nodiscard]] std::optional<RaftErrc> RefuseProposal(const Propose& input) const;
   void CompleteWrites();
@@ -182,6 +189,13 @@ class Core::Impl {
   void PursueTransfer(Leader& leader);
   [[nodiscard]] NodeId MostAdvancedVoter(const Leader& leader) const;
   [[nodiscard]] std::size_t RequestCount() const noexcept;
+
+  // --- expiry.cpp: what nobody decided ---
+  void BeginWatches(Leader& leader);
+  void WatchTicket(Leader& leader, const Ticket& ticket);
+  void ExpireForOthers(Leader& leader);
+  void CloseSilentSessions(Leader& leader);
+  [[nodiscard]] Instant NextExpiry(const Leader& leader) const noexcept;
 
   // --- read.cpp ---
   void OnReadIndexRequest(const Message& message, const ReadIndexRequest& request);
@@ -206,6 +220,9 @@ class Core::Impl {
   // --- snapshot.cpp: boundary, hand-off, cache ---
   void InstallSnapshot(SnapshotStaged& input);
   void HandOff();
+  std::size_t Judge(const Entry& entry);
+  // Answers its bytes.
+  std::size_t Mark(bool is_asked);
   [[nodiscard]] const Entry* FindEntry(LogIndex index) const noexcept;
   void WantFetch(LogIndex first, LogIndex last, std::size_t bytes_max, std::size_t places);
   void TrimCache();
@@ -222,10 +239,12 @@ class Core::Impl {
   ConfigurationHistory members_;
   Units units_;
   Ledger ledger_;
+  HlcTimestamp stamp_;  // the greatest of the log and of what went before it
   LogIndex committed_;
 
   bool enabled_ = false;
   bool admitted_ = false;  // by a candidate, in this life
+  bool heartbeats_suspended_ = false;
   bool failed_ = false;
   bool stopped_ = false;
   RaftErrc failure_ = RaftErrc::StorageFailed;
@@ -237,9 +256,11 @@ class Core::Impl {
   std::optional<BoundaryRecord> new_boundary_;
   bool drop_log_ = false;
   std::optional<LogIndex> truncate_from_;
-  LogIndex written_to_;     // the log up to here is on disk or on its way
-  LogIndex hinted_;         // the newest commit hint on disk or on its way
-  UnitId hard_state_unit_;  // carries the newest hard state
+  std::optional<ApplicationRecord> application_;  // to be written
+  LogIndex application_floor_;                    // the greatest that was
+  LogIndex written_to_;                           // the log up to here is on disk or on its way
+  LogIndex hinted_;                               // the newest commit hint on disk or on its way
+  UnitId hard_state_unit_;                        // carries the newest hard state
   std::vector<Deferred> step_deferred_;
   Ring<Deferred> deferred_;  // of this term; at most one of a kind per node
 
@@ -249,10 +270,12 @@ class Core::Impl {
   bool ack_owed_ = false;
 
   // Requests. Waiters, changes and reads together: requests_max; batches: no more than reads.
-  Waiters waiters_;
-  std::vector<Waiter> taken_;         // scratch
-  std::vector<RequestId> withdrawn_;  // of this step
-  Ring<ByteMark> quota_;              // uncommitted_bytes_max, two marks per 64 KiB
+  Waiters waiters_;            // of entries that have their effect once committed
+  Waiters judged_;             // of those that the ledger judges, when it comes to them
+  std::vector<Waiter> taken_;  // scratch
+  std::vector<std::pair<LogIndex, Judgement>> judgements_;  // of this step, ascending
+  std::vector<RequestId> withdrawn_;                        // of this step
+  Ring<ByteMark> quota_;  // uncommitted_bytes_max, two marks per 64 KiB
   std::size_t quota_bytes_ = 0;
   std::vector<PendingChange> changes_;
   std::optional<PendingTransfer> transfer_;
@@ -266,8 +289,11 @@ class Core::Impl {
   LogIndex start_floor_;  // nothing at or below it is delivered
   LogIndex handed_off_;
   LogIndex applied_;
+  bool mark_wanted_ = false;
   Ring<ByteMark> handing_;  // apply_bytes_max, a mark per entry at worst
   std::size_t handing_bytes_ = 0;
+  std::size_t since_mark_bytes_ = 0;  // handed off since the last mark that nobody asked for
+  std::size_t last_mark_bytes_ = 0;
   std::vector<Fetched> fetched_;       // of this step
   std::vector<PendingFetch> fetches_;  // fetches_max + 1
   std::uint64_t fetch_number_ = 0;

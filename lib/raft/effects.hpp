@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include <kommander/write_unit.hpp>
 
 #include "raft/inputs.hpp"
+#include "raft/ledger.hpp"
 
 namespace kommander::raft {
 
@@ -23,9 +25,14 @@ struct Completion {
   RequestId request;
   std::optional<RaftErrc> error;
   bool withdrawn = false;  // ended by Withdraw before it had any effect; `error` is not set
-  LogIndex index;          // writes: the entry's; reads: the index to wait for
-  Term term;               // writes: the entry's
-  NodeId leader;           // hint, 0: none known
+  // Writes: where the effect is, which of a repetition is the first entry's place. Reads: the index
+  // to wait for.
+  LogIndex index;
+  Term term;  // of the entry at `index`, for writes
+  // Of writes whose entry was judged: of the proposal that took effect.
+  Ticket ticket;
+  std::uint32_t count = 0;  // decisions: payloads of that proposal
+  NodeId leader;            // hint, 0: none known
   friend bool operator==(const Completion&, const Completion&) = default;
 };
 
@@ -44,14 +51,20 @@ struct SnapshotNeeded {
   friend bool operator==(const SnapshotNeeded&, const SnapshotNeeded&) = default;
 };
 
-// What the ledger says of an entry that is handed to the applier.
-enum class Verdict : std::uint8_t {
-  kSilent,   // the library's own: moves the applied index only
-  kDeliver,  // to the application's handlers
-};
 struct ApplyItem {
   Entry entry;
   Verdict verdict = Verdict::kSilent;
+  // Delivered in the place of `entry`, which commits it; null: the entry itself is delivered.
+  std::shared_ptr<const Entry> prepared;
+};
+
+// The ledger right after `index`, which is handed off: where a log may be cut, or a snapshot taken,
+// once the applier has come there.
+struct LedgerMark {
+  LogIndex index;
+  Term term;
+  Payload ledger;
+  bool is_asked = false;  // by MarkLedger
 };
 
 struct Effects {
@@ -60,8 +73,12 @@ struct Effects {
   std::optional<WriteUnit> write;
   std::vector<Fetch> fetches;
   std::vector<SnapshotNeeded> snapshots;
-  std::vector<ApplyItem> apply;  // contiguous; continues the previous hand-off
-  bool role_changed = false;     // role, term or leader differ from before the step
+  std::vector<ApplyItem> apply;   // contiguous; continues the previous hand-off
+  std::vector<LedgerMark> marks;  // ascending; within `apply`, or what was handed off last
+  // What this leader decided because nobody else did: tickets rolled back, sessions closed.
+  std::size_t tickets_expired = 0;
+  std::size_t sessions_expired = 0;
+  bool role_changed = false;  // role, term or leader differ from before the step
 
   void Clear() {
     completions.clear();
@@ -70,6 +87,8 @@ struct Effects {
     fetches.clear();
     snapshots.clear();
     apply.clear();
+    marks.clear();
+    tickets_expired = sessions_expired = 0;
     role_changed = false;
   }
 };

@@ -27,6 +27,9 @@ std::optional<MessageBody> AnswerToOldTerm(const MessageBody& body, LogIndex dur
   if (const auto* read = std::get_if<ReadIndexRequest>(&body)) {
     return ReadIndexReply{read->request, false, LogIndex()};
   }
+  if (const auto* offer = std::get_if<SnapshotOffer>(&body)) {
+    return SnapshotReply{offer->info.index, 0, SnapshotReply::State::kRefused};
+  }
   return std::nullopt;
 }
 
@@ -68,6 +71,13 @@ void Core::Impl::Dispatch(Message& message) {
   }
   if (const auto* read = std::get_if<ReadIndexReply>(&message.body)) return OnReadIndexReply(*read);
   if (std::holds_alternative<TransferRequest>(message.body)) return OnTransferRequest(message);
+  const bool is_of_snapshot = std::holds_alternative<SnapshotOffer>(message.body) ||
+                              std::holds_alternative<SnapshotChunk>(message.body);
+  if (is_of_snapshot) {
+    // The bytes are the runtime's; here it only counts who leads.
+    if (AsLeader() == nullptr) FollowLeader(message.from);
+    return;
+  }
   OnLeaderReply(message);
 }
 
@@ -140,6 +150,7 @@ void Core::Impl::FollowLeader(NodeId leader) {
 
 void Core::Impl::LeaveLeadership(const Leader& leader) {
   waiters_.Orphan();
+  judged_.Orphan();
   quota_.clear();
   quota_.Shrink(0);
   quota_bytes_ = 0;
@@ -309,6 +320,7 @@ void Core::Impl::BecomeLeader() {
   quota_.push_back(inherited);
   AppendEntry(EntryKind::kNoop, Ticket(), Payload());
   leader.term_start = log_.last();
+  BeginWatches(leader);
   for (const ReadBatch& batch : read_batches_) {
     leader.reads.push_back({options_.self, batch.number, 0, LogIndex()});
   }

@@ -83,6 +83,7 @@ void Core::Impl::AcceptEntries(AppendRequest& request) {
     if (entry.kind == EntryKind::kConfiguration) {
       members_.Append(entry.index, *DecodeConfiguration(entry.body.bytes()));
     }
+    stamp_ = std::max(stamp_, entry.ticket);
     log_.Append(std::move(entry));
   }
 }

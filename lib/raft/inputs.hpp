@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,14 +25,18 @@ class RequestId : public StrongId<struct RequestIdTag> {
   using StrongId::StrongId;
 };
 
-// One entry to append and commit. Past its deadline: DeadlineExceeded before the append,
-// ProposalTimeout after it.
+// One entry to append and commit, of any kind but kNoop and kConfiguration. Past its deadline:
+// DeadlineExceeded before the append, ProposalTimeout after it. With `first` an application entry
+// of that body is appended right before it; the answer is the second one's, which implies that the
+// first is committed.
 struct Propose {
   RequestId request;
   EntryKind kind = EntryKind::kApplication;
   Ticket ticket;
   Payload body;
   Instant deadline = kNever;
+  std::optional<Payload> first;
+  Ticket first_ticket;
 };
 // The caller of a proposal, read, transfer or change has gone. Not yet accepted: it ends without
 // effect (Completion::withdrawn). Appended: the entry stays and the wait ends as OutcomeUnknown.
@@ -96,10 +101,20 @@ struct SnapshotStaged {
   Term term;
   BoundaryRecord boundary;
 };
+// Asks for a mark of the ledger (Effects::marks) at what is handed off last when the step ends.
+struct MarkLedger {};
 // The prefix up to boundary.index may be removed from the log; boundary.index <= applied. The core
 // fills in the term and the configuration there; digest and ledger are the runtime's.
 struct Compact {
   BoundaryRecord boundary;
+};
+// For tests: a leader sends no heartbeat until they are resumed. Appends go on.
+struct SuspendHeartbeats {
+  bool suspended = true;
+};
+// What the application holds by itself; goes to disk with the next unit.
+struct KeepApplication {
+  ApplicationRecord record;
 };
 // Whether this node may campaign and vote on its own word; a new core may not, until bootstrap
 // allows it (design: identity). Until then it votes for candidates that admit it
@@ -112,8 +127,9 @@ struct Tick {};
 // This process's part ends: every unanswered request is answered now.
 struct Stop {};
 
-using Input = std::variant<Propose, Withdraw, Read, Transfer, StepDown, Reconfigure, Receive,
-                           Persisted, StorageFailure, Applied, Fetched, SnapshotSent,
-                           SnapshotStaged, Compact, Enable, Tick, Stop>;
+using Input =
+    std::variant<Propose, Withdraw, Read, Transfer, StepDown, Reconfigure, Receive, Persisted,
+                 StorageFailure, Applied, Fetched, SnapshotSent, SnapshotStaged, MarkLedger,
+                 Compact, KeepApplication, SuspendHeartbeats, Enable, Tick, Stop>;
 
 }  // namespace kommander::raft

@@ -15,6 +15,7 @@ Instant Core::Impl::NextDeadline() const noexcept {
   if (const Leader* leader = AsLeader()) {
     at(leader->heartbeat_due);
     if (leader->transfer) at(leader->transfer->deadline);
+    at(NextExpiry(*leader));
   } else {
     at(election_deadline_);
     if (const auto* follower = std::get_if<Follower>(&role_); follower && follower->leader) {
@@ -23,6 +24,7 @@ Instant Core::Impl::NextDeadline() const noexcept {
   }
   if (transfer_) at(transfer_->deadline);
   at(waiters_.EarliestDeadline());
+  at(judged_.EarliestDeadline());
   at(earliest_read_deadline_);
   for (const PendingChange& change : changes_) at(change.deadline);
   if (fetch_wanted_) at(fetch_retry_at_);
@@ -53,6 +55,7 @@ CoreStatus Core::Impl::Status() const noexcept {
   status.ready = IsReady();
   status.failed = failed_;
   status.uncommitted_bytes = quota_bytes_;
+  status.stamp = stamp_;
   return status;
 }
 

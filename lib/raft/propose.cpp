@@ -25,7 +25,7 @@ void Core::Impl::CompleteWrite(const Waiter& waiter, std::optional<RaftErrc> err
 }
 
 std::size_t Core::Impl::RequestCount() const noexcept {
-  return waiters_.size() + reads_.size() + changes_.size();
+  return waiters_.size() + judged_.size() + reads_.size() + changes_.size();
 }
 
 std::optional<RaftErrc> Core::Impl::RefuseProposal(const Propose& input) const {
@@ -34,9 +34,19 @@ std::optional<RaftErrc> Core::Impl::RefuseProposal(const Propose& input) const {
   const Leader* leader = AsLeader();
   if (leader == nullptr || leader->transfer) return RaftErrc::NodeIsNotLeader;
   if (input.deadline <= now_) return RaftErrc::DeadlineExceeded;
-  if (input.kind != EntryKind::kApplication) return RaftErrc::InvalidArgument;
-  const std::size_t bytes = kEntryOverheadBytes + input.body.size();
-  if (bytes > options_.entry_bytes_max) return RaftErrc::ProposalTooLarge;
+  const bool is_ours = input.kind == EntryKind::kNoop || input.kind == EntryKind::kConfiguration;
+  if (is_ours) return RaftErrc::InvalidArgument;
+  const std::size_t own_bytes = kEntryOverheadBytes + input.body.size();
+  const std::size_t first_bytes = input.first ? kEntryOverheadBytes + input.first->size() : 0;
+  if (std::max(own_bytes, first_bytes) > options_.entry_bytes_max) {
+    return RaftErrc::ProposalTooLarge;
+  }
+  // Those on their way to the ledger count; what it refuses in spite of that is told then.
+  if (IsPrepared(input.kind) && !KOMMANDER_MUTANT(open_tickets_unbounded) &&
+      !ledger_.HasRoomFor(own_bytes, leader->prepared_count, leader->prepared_bytes)) {
+    return RaftErrc::TooManyOpenTickets;
+  }
+  const std::size_t bytes = own_bytes + first_bytes;
   const bool over_quota = !KOMMANDER_MUTANT(quota_ignored) && quota_bytes_ != 0 &&
                           quota_bytes_ + bytes > options_.uncommitted_bytes_max;
   if (over_quota || RequestCount() >= options_.requests_max) return RaftErrc::ProposalQueueFull;
@@ -45,8 +55,13 @@ std::optional<RaftErrc> Core::Impl::RefuseProposal(const Propose& input) const {
 
 void Core::Impl::On(Propose& input) {
   if (const auto refusal = RefuseProposal(input)) return Complete(input.request, refusal);
+  const bool has_first = input.first.has_value();
+  if (has_first) {
+    AppendEntry(EntryKind::kApplication, input.first_ticket, *std::move(input.first));
+  }
   AppendEntry(input.kind, input.ticket, std::move(input.body));
-  waiters_.Add({input.request, log_.last(), term_, input.deadline});
+  Waiters& waiters = IsJudged(input.kind) ? judged_ : waiters_;
+  waiters.Add({input.request, log_.last(), term_, input.deadline, has_first});
 }
 
 void Core::Impl::On(Withdraw& input) {
@@ -62,6 +77,7 @@ void Core::Impl::WithdrawRequests() {
   };
   taken_.clear();
   waiters_.TakeRequests(withdrawn_, taken_);
+  judged_.TakeRequests(withdrawn_, taken_);
   for (const Waiter& waiter : taken_) CompleteWrite(waiter, RaftErrc::OutcomeUnknown);
   std::erase_if(changes_, [&](const PendingChange& change) {
     if (!is_withdrawn(change.request)) return false;
@@ -105,10 +121,43 @@ void Core::Impl::CompleteWrites() {
   }
 }
 
+// What the ledger has come to in this step. A wait for an entry that was replaced ends like any
+// other: what is in its place is committed.
+void Core::Impl::CompleteJudged() {
+  if (judged_.size() != 0) {
+    taken_.clear();
+    judged_.TakeUpTo(handed_off_, taken_);
+    for (const Waiter& waiter : taken_) {
+      if (log_.TermAt(waiter.index) != waiter.term) {
+        const bool is_half =
+            waiter.has_first && log_.TermAt(waiter.index.Previous()) == waiter.term;
+        CompleteWrite(waiter, is_half ? RaftErrc::PartlyCommitted : RaftErrc::ProposalDropped);
+        continue;
+      }
+      const auto found =
+          std::lower_bound(judgements_.begin(), judgements_.end(), waiter.index,
+                           [](const auto& judged, LogIndex index) { return judged.first < index; });
+      KOMMANDER_ASSERT(found != judgements_.end() && found->first == waiter.index,
+                       "what is handed off was judged in the same step");
+      const Judgement& judgement = found->second;
+      std::optional<RaftErrc> error = judgement.error;
+      if (error && waiter.has_first) error = RaftErrc::PartlyCommitted;
+      CompleteWrite(waiter, error);
+      Completion& completion = effects_->completions.back();
+      completion.index = judgement.index;
+      completion.term = judgement.term;
+      completion.ticket = judgement.ticket;
+      completion.count = judgement.count;
+    }
+  }
+  judgements_.clear();
+}
+
 void Core::Impl::ExpireRequests() {
-  if (now_ >= waiters_.EarliestDeadline()) {
+  if (now_ >= std::min(waiters_.EarliestDeadline(), judged_.EarliestDeadline())) {
     taken_.clear();
     waiters_.TakeExpired(now_, taken_);
+    judged_.TakeExpired(now_, taken_);
     if (KOMMANDER_MUTANT(timeout_in_silence)) taken_.clear();
     for (const Waiter& waiter : taken_) CompleteWrite(waiter, RaftErrc::ProposalTimeout);
   }
@@ -138,6 +187,7 @@ void Core::Impl::ExpireRequests() {
 void Core::Impl::EndAll(RaftErrc not_appended) {
   taken_.clear();
   waiters_.TakeAll(taken_);
+  judged_.TakeAll(taken_);
   for (const Waiter& waiter : taken_) CompleteWrite(waiter, RaftErrc::OutcomeUnknown);
   for (const PendingChange& change : changes_) {
     Complete(change.request, RaftErrc::OutcomeUnknown);

@@ -49,8 +49,7 @@ void Core::Impl::SettleReads(Leader& leader) {
   };
   std::uint64_t confirmed = confirmed_round();
   if (leader.reads.back().round == 0 && leader.read_round <= confirmed) {
-    SendHeartbeats(leader);
-    AssignReads(leader);
+    if (SendHeartbeats(leader)) AssignReads(leader);
     confirmed = confirmed_round();
   }
   std::size_t done = 0;

@@ -20,6 +20,12 @@ void Core::Impl::AppendEntry(EntryKind kind, Ticket ticket, Payload body) {
   } else {
     quota_.push_back({entry.index, bytes});
   }
+  stamp_ = std::max(stamp_, entry.ticket);
+  if (IsPrepared(kind)) {
+    Leader& leader = *AsLeader();
+    ++leader.prepared_count;
+    leader.prepared_bytes += bytes;
+  }
   log_.Append(std::move(entry));
 }
 
@@ -147,9 +153,11 @@ Instant Core::Impl::NextHeartbeat() const noexcept {
   return now_ - since + interval;
 }
 
-void Core::Impl::SendHeartbeats(Leader& leader) {
+bool Core::Impl::SendHeartbeats(Leader& leader) {
+  if (heartbeats_suspended_) return false;
   ++round_;
   for (Peer& peer : leader.peers) SendHeartbeat(peer);
+  return true;
 }
 
 void Core::Impl::SendHeartbeat(Peer& peer) {
@@ -168,8 +176,7 @@ void Core::Impl::OnHeartbeatDue(Leader& leader) {
   for (Peer& peer : leader.peers) {
     if (now_ - peer.heard >= options_.election_timeout) peer.progress.Silent(Moment());
   }
-  SendHeartbeats(leader);
-  AssignReads(leader);
+  if (SendHeartbeats(leader)) AssignReads(leader);
 }
 
 // Check-quorum (thesis 6.2): a leader that a quorum has not answered for T is no use to clients.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <variant>
@@ -11,7 +12,9 @@
 #include <kommander/time.hpp>
 
 #include "raft/inputs.hpp"
+#include "raft/ledger.hpp"
 #include "raft/progress.hpp"
+#include "raft/ring.hpp"
 
 namespace kommander::raft {
 
@@ -51,6 +54,18 @@ struct LeaderTransfer {
   bool asked = false;  // the target has been told
 };
 
+// A ticket that this leader has seen open, and when it has waited long enough for a decision.
+struct TicketWatch {
+  Instant deadline{};
+  Ticket ticket;
+};
+
+// A session as this leader saw it last, and since when it looks so.
+struct SessionWatch {
+  Ledger::SessionUse use;
+  Instant since{};
+};
+
 struct Leader {
   std::vector<Peer> peers;  // every member but this node, ascending
   LogIndex term_start;      // the no-op that opened the term
@@ -58,6 +73,12 @@ struct Leader {
   std::uint64_t read_round = 0;  // the newest round that a read waits for
   std::vector<LeaderRead> reads;
   std::optional<LeaderTransfer> transfer;
+  Ring<TicketWatch> open_tickets;      // ascending by deadline
+  std::vector<SessionWatch> sessions;  // ascending by session
+  Instant sessions_due = kNever;       // to be looked at
+  // Appended in this term and prepared, not handed off yet.
+  std::size_t prepared_count = 0;
+  std::size_t prepared_bytes = 0;
 
   [[nodiscard]] Peer* Find(NodeId id) noexcept {
     const auto at = std::lower_bound(peers.begin(), peers.end(), id,

@@ -9,6 +9,22 @@
 
 namespace kommander::raft {
 
+// Not what was on its way when a snapshot took its place, whose import is still to come.
+void Core::Impl::On(KeepApplication& input) {
+  if (input.record.floor < application_floor_) return;
+  application_floor_ = input.record.floor;
+  application_ = input.record;
+}
+
+void Core::Impl::On(MarkLedger&) { mark_wanted_ = true; }
+
+std::size_t Core::Impl::Mark(bool is_asked) {
+  Payload ledger = ledger_.Serialize();
+  const std::size_t bytes = ledger.size();
+  effects_->marks.push_back({handed_off_, log_.TermAt(handed_off_), std::move(ledger), is_asked});
+  return bytes;
+}
+
 void Core::Impl::On(Compact& input) {
   const LogIndex index = input.boundary.index;
   if (stopped_ || failed_ || index <= log_.boundary().index) return;
@@ -50,6 +66,7 @@ void Core::Impl::On(SnapshotStaged& input) {
 void Core::Impl::InstallSnapshot(SnapshotStaged& input) {
   BoundaryRecord& boundary = input.boundary;
   if (!ledger_.Restore(boundary.ledger.bytes())) return;
+  stamp_ = std::max(stamp_, ledger_.greatest_stamp());
   units_.Truncate(committed_.Next());
   log_.Reset({boundary.index, boundary.term});
   if (!KOMMANDER_MUTANT(snapshot_keeps_configurations)) {
@@ -64,12 +81,16 @@ void Core::Impl::InstallSnapshot(SnapshotStaged& input) {
   handing_bytes_ = 0;
   taken_.clear();
   waiters_.TakeUpTo(boundary.index, taken_);
+  judged_.TakeUpTo(boundary.index, taken_);
   for (const Waiter& waiter : taken_) CompleteWrite(waiter, RaftErrc::OutcomeUnknown);
   std::erase_if(changes_, [&](const PendingChange& change) {
     if (change.index > boundary.index) return false;
     Complete(change.request, RaftErrc::OutcomeUnknown);
     return true;
   });
+  // In the same unit: a crash before the import is done imports again.
+  application_ = ApplicationRecord(boundary.index, boundary.index);
+  application_floor_ = boundary.index;
   new_boundary_ = std::move(boundary);
 }
 
@@ -162,18 +183,49 @@ void Core::Impl::HandOff() {
     const std::size_t bytes = entry->SizeBytes();
     const bool fits_in = handing_bytes_ + bytes <= options_.apply_bytes_max;
     if (handing_bytes_ != 0 && !fits_in && !KOMMANDER_MUTANT(apply_bound_ignored)) return;
-    const Verdict verdict = ledger_.Step(*entry);
-    effects_->apply.push_back({*entry, next <= start_floor_ ? Verdict::kSilent : verdict});
+    std::size_t handed_bytes = bytes + Judge(*entry);
     handed_off_ = next;
-    handing_bytes_ += bytes;
-    const bool fits = !handing_.empty() && handing_.back().bytes + bytes <= mark_bytes;
+    since_mark_bytes_ += handed_bytes;
+    // A large ledger is not copied for less than has come since.
+    const bool is_worth_it = since_mark_bytes_ >= last_mark_bytes_;
+    if (next.value() % options_.mark_entries == 0 && is_worth_it) {
+      last_mark_bytes_ = Mark(false);
+      handed_bytes += last_mark_bytes_;
+      since_mark_bytes_ = 0;
+    }
+    handing_bytes_ += handed_bytes;
+    const bool fits = !handing_.empty() && handing_.back().bytes + handed_bytes <= mark_bytes;
     if (fits && effects_->apply.size() > 1) {
       handing_.back().last = next;
-      handing_.back().bytes += bytes;
+      handing_.back().bytes += handed_bytes;
     } else {
-      handing_.push_back({next, bytes});
+      handing_.push_back({next, handed_bytes});
     }
   }
+}
+
+// Whatever lies at or below the start floor was delivered in an earlier life: it builds the ledger.
+// Answers what is handed off beside the entry itself, in bytes.
+std::size_t Core::Impl::Judge(const Entry& entry) {
+  Judgement judgement = ledger_.Step(entry);
+  ApplyItem& item = effects_->apply.emplace_back();
+  item.entry = entry;
+  item.verdict = judgement.verdict;
+  item.prepared = judgement.prepared;
+  const bool is_held = entry.index <= start_floor_ && item.verdict == Verdict::kDeliver;
+  if (is_held && !KOMMANDER_MUTANT(held_entry_delivered)) item.verdict = Verdict::kHeld;
+  Leader* leader = AsLeader();
+  if (leader != nullptr && IsPrepared(entry.kind)) {
+    if (entry.term == term_) {
+      --leader->prepared_count;
+      leader->prepared_bytes -= entry.SizeBytes();
+    }
+    if (ledger_.IsOpen(entry.ticket)) WatchTicket(*leader, entry.ticket);
+  }
+  if (judged_.size() != 0 && IsJudged(entry.kind)) {
+    judgements_.emplace_back(entry.index, std::move(judgement));
+  }
+  return item.prepared ? item.prepared->SizeBytes() : 0;
 }
 
 // Keeps what somebody alive may still need from memory, and no more than the bound of it.

@@ -20,6 +20,7 @@ struct Waiter {
   LogIndex index;
   Term term;
   Instant deadline = kNever;
+  bool has_first = false;  // the entry before is of the same proposal
 };
 
 class Waiters {

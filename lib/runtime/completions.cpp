@@ -64,4 +64,9 @@ void PostCompletion(std::shared_ptr<detail::Operation> operation) {
   boost::asio::post(executor, [operation = std::move(operation)] { operation->Invoke(); });
 }
 
+void PostCompletion(std::shared_ptr<detail::Operation> operation, error_code error) {
+  operation->error = error;
+  PostCompletion(std::move(operation));
+}
+
 }  // namespace kommander::runtime

@@ -25,10 +25,6 @@ class Completions {
 
 // Answers one operation from anywhere, with what it holds.
 void PostCompletion(std::shared_ptr<detail::Operation> operation);
-template <class Result>
-void PostCompletion(std::shared_ptr<detail::TypedOperation<Result>> operation, error_code error) {
-  operation->error = error;
-  PostCompletion(std::shared_ptr<detail::Operation>(std::move(operation)));
-}
+void PostCompletion(std::shared_ptr<detail::Operation> operation, error_code error);
 
 }  // namespace kommander::runtime

@@ -15,6 +15,7 @@ namespace kommander::runtime {
 namespace asio = boost::asio;
 
 void PartitionActor::ExecuteEffects() {
+  observer_.OnExpired(effects_.tickets_expired, effects_.sessions_expired);
   // 1. At once: answers, and messages, a leader's appends among them: its disk works beside theirs.
   for (const raft::Completion& completion : effects_.completions) Complete(completion);
   if (storage_failed_) {
@@ -29,10 +30,14 @@ void PartitionActor::ExecuteEffects() {
   // 3. What left memory is read back.
   SubmitFetches();
   // 4. The application gets what is committed and synced here.
-  if (!effects_.apply.empty()) applier_->Submit(std::exchange(effects_.apply, {}));
+  if (!effects_.apply.empty() || !effects_.marks.empty()) {
+    applier_->Submit(std::exchange(effects_.apply, {}), std::exchange(effects_.marks, {}));
+  }
   // 5. The world may look.
   PublishState();
-  waiters_.Expire(services_->clock->Now());
+  const Instant now = services_->clock->Now();
+  waiters_.SettleStable(now, ServingLeader(), services_->configuration.id(), leader_since_);
+  waiters_.Expire(now);
   KOMMANDER_CRASH_POINT("effects.before_replies");
   waiters_.Flush();
   KOMMANDER_CRASH_POINT("effects.after_replies");
@@ -50,6 +55,7 @@ void PartitionActor::Send(Message message) {
   if (request != nullptr) {
     if (const auto node = services_->node.lock()) request->admits = node->RosterPinOf(message.to);
   }
+  message.stamp = services_->hybrid_clock.Now(services_->clock->WallMilliseconds());
   const bool is_append = std::holds_alternative<AppendRequest>(message.body);
   if (is_acknowledgement) KOMMANDER_CRASH_POINT("send.before_acknowledgement");
   if (is_vote) KOMMANDER_CRASH_POINT("send.before_vote");
@@ -69,23 +75,32 @@ void PartitionActor::Complete(const raft::Completion& completion) {
     waiters_.Fail(completion.request, asio::error::operation_aborted, completion.leader);
     return;
   }
+  const bool is_half = completion.error == RaftErrc::PartlyCommitted;
+  if (!completion.error || is_half) waiter->index = completion.index;
+  waiter->term = completion.term;
   if (completion.error) {
+    observer_.OnRefused(completion, waiter->IsWrite());
     waiters_.Fail(completion.request, *completion.error, completion.leader);
     return;
   }
-  waiter->index = completion.index;
-  waiter->term = completion.term;
-  const bool awaits_apply = waiter->kind == Waiter::Kind::kRead ||
-                            (waiter->kind == Waiter::Kind::kWrite && waiter->await_apply);
+  if (completion.ticket) waiter->ticket = completion.ticket;
+  if (completion.count != 0) waiter->count = completion.count;
+  const bool is_write = waiter->IsWrite();
+  const bool awaits_apply =
+      waiter->kind == Waiter::Kind::kRead || (is_write && waiter->await_apply);
   if (!KOMMANDER_MUTANT(answered_before_applied) && awaits_apply && completion.index > applied_) {
     // A cancel that came in the same burst found the request at the core, which has just let go.
     const auto ends_waits = asio::cancellation_type::partial | asio::cancellation_type::terminal;
     if ((waiter->operation->cancel_requested() & ends_waits) != asio::cancellation_type::none) {
       return EndWait(completion.request);
     }
-    waiters_.AwaitApply(completion.request, completion.index);
-  } else if (waiter->kind == Waiter::Kind::kWrite) {
-    waiters_.FinishWrite(completion.request, {}, completion.leader);
+    waiters_.AwaitApply(completion.request, completion.index, completion.leader);
+  } else if (is_write) {
+    // Applied before it is answered, what is judged has missed its judgement.
+    const error_code error = waiter->is_judged ? RaftErrc::OutcomeUnknown : error_code();
+    waiters_.FinishWrite(completion.request, error, completion.leader);
+  } else if (waiter->kind == Waiter::Kind::kConfirm) {
+    waiters_.FinishConfirm(completion.request, {}, core_.Status().role == raft::RoleKind::kLeader);
   } else if (waiter->kind == Waiter::Kind::kRead) {
     waiters_.FinishRead(completion.request, {}, completion.leader);
   } else {
@@ -95,6 +110,20 @@ void PartitionActor::Complete(const raft::Completion& completion) {
 
 // Admission was judged before the core accepted anything; a unit that exists has to be stored.
 void PartitionActor::SubmitUnit(WriteUnit unit) {
+  observer_.OnUnitSubmitted(unit.unit, services_->clock->Now());
+  if (unit.boundary) {
+    cut_unit_ = unit.unit;
+    if (!unit.drop_log) observer_.OnLogCut(unit.boundary->index);
+  }
+  if (unit.drop_log) {
+    // The import waits until the log is this snapshot's, for good.
+    const BoundaryRecord& boundary = *unit.boundary;
+    install_ = SnapshotToImport{boundary.index, boundary.digest, desk_.installed_offset(),
+                                boundary.system, false};
+    install_unit_ = unit.unit;
+    observer_.OnSnapshotReceived(core_.Status().leader, boundary.index);
+    retention_.Reset(boundary.index);
+  }
   if (const error_code error = services_->io->SubmitWrite(std::move(unit), shared_from_this())) {
     if (KOMMANDER_MUTANT(failed_submit_in_silence)) return;
     (void)mailbox_.PushControl(WrittenEvent{UnitId(), error});
@@ -119,7 +148,7 @@ void PartitionActor::SubmitFetches() {
     }
   }
   for (const raft::SnapshotNeeded& needed : effects_.snapshots) {
-    (void)mailbox_.PushControl(SnapshotRefusedEvent{needed.peer});
+    desk_.OnNeeded(needed.peer, services_->clock->Now());
   }
 }
 
@@ -140,17 +169,29 @@ void PartitionActor::PublishState() {
   status.last = core.last;
   status.durable = core.durable;
   status.committed = core.committed;
+  status.first = core.first;
+  status.checkpoint = checkpoint_;
+  status.floor = retention_.floor();
   view_->PublishRaft(status);
+  view_->meters.callers_waiting.Set(waiters_.size());
+  services_->budget.Change(std::exchange(uncommitted_held_, core.uncommitted_bytes),
+                           core.uncommitted_bytes);
+  observer_.OnStep(core, core_.ledger());
+  core_.ReadPeers(peers_);
+  for (PeerStatus& peer : peers_) desk_.Describe(peer);
+  peers_view_.Publish(peers_);
+  // Whoever leads next draws tickets above all of its log's.
+  services_->hybrid_clock.Merge(core.stamp);
 
   if (core.leader == announced_leader_ && core.ready == announced_ready_) return;
   const bool leader_changed = core.leader != announced_leader_;
   announced_leader_ = core.leader;
   announced_ready_ = core.ready;
+  leader_since_ = services_->clock->Now();
   const NodeId self = services_->configuration.id();
   if (leader_changed) applier_->NotifyLeader(announced_leader_);
-  if (announced_leader_ && (announced_leader_ != self || announced_ready_)) {
-    waiters_.AnnounceLeader(announced_leader_, self);
-  }
+  if (leader_changed || announced_ready_) resend_due_ = true;
+  if (const NodeId leader = ServingLeader()) waiters_.AnnounceLeader(leader, self);
   if (auto node = services_->node.lock()) {
     node->OnPartitionLeader(partition_, announced_leader_, announced_ready_);
   }
@@ -159,7 +200,8 @@ void PartitionActor::PublishState() {
 // Re-armed only when something is due earlier: a timer that fires too early steps the core for
 // nothing, which is cheaper than re-arming with every message.
 void PartitionActor::ArmTimer() {
-  const Instant due = std::min(core_.NextDeadline(), waiters_.NextDeadline());
+  const Instant due =
+      std::min({core_.NextDeadline(), waiters_.NextDeadline(), desk_.Due(), resend_at_});
   if (due >= armed_) return;
   armed_ = due;
   timer_->Arm(due);

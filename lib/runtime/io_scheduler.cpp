@@ -25,6 +25,7 @@ namespace {
 
 using Lock = detail::MutexLock;
 using Task = std::function<void(Wal& wal, bool cancelled)>;
+using FileTask = std::function<void(bool cancelled)>;
 
 IoSchedulerOptions Sane(IoSchedulerOptions options) noexcept {
   for (std::size_t* least_one :
@@ -81,6 +82,7 @@ class FairIoScheduler::Impl {
   error_code SubmitWrite(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink);
   error_code SubmitRead(const ReadRequest& request, std::shared_ptr<IoSink>&& sink);
   error_code SubmitTask(Task&& task);
+  error_code SubmitFileTask(FileTask&& task);
   [[nodiscard]] bool IsSaturated(PartitionId partition) const;
   [[nodiscard]] bool IsDiskFull();
   [[nodiscard]] IoStatistics Statistics() const;
@@ -97,8 +99,11 @@ class FairIoScheduler::Impl {
   void RunWriter() noexcept;
   void RunReader() noexcept;
   [[nodiscard]] bool WriterHasWork() const noexcept KOMMANDER_REQUIRES(mutex_);
+  [[nodiscard]] bool HasFileTask() const noexcept KOMMANDER_REQUIRES(mutex_);
   // These give the lock up for what blocks, and come back with it.
   void RunTask() KOMMANDER_REQUIRES(mutex_);
+  void RunRead() KOMMANDER_REQUIRES(mutex_);
+  void RunFileTask() KOMMANDER_REQUIRES(mutex_);
   void Linger(Lock& lock) KOMMANDER_REQUIRES(mutex_);
   void RunBatch() KOMMANDER_REQUIRES(mutex_);
   void LookAtDisk() KOMMANDER_REQUIRES(mutex_);
@@ -125,6 +130,8 @@ class FairIoScheduler::Impl {
   std::atomic<std::size_t> queued_bytes_{0};
   ReadLanes read_lanes_ KOMMANDER_GUARDED_BY(mutex_);
   std::deque<Task> tasks_ KOMMANDER_GUARDED_BY(mutex_);
+  std::deque<FileTask> file_tasks_ KOMMANDER_GUARDED_BY(mutex_);
+  std::size_t running_file_tasks_ KOMMANDER_GUARDED_BY(mutex_) = 0;
   IoStatistics statistics_ KOMMANDER_GUARDED_BY(mutex_);
   std::vector<std::function<void()>> dones_ KOMMANDER_GUARDED_BY(mutex_);
   std::unique_ptr<platform::IoThreads> threads_ KOMMANDER_GUARDED_BY(mutex_);
@@ -211,6 +218,17 @@ error_code FairIoScheduler::Impl::SubmitTask(Task&& task) {
   return {};
 }
 
+error_code FairIoScheduler::Impl::SubmitFileTask(FileTask&& task) {
+  Lock lock(mutex_);
+  if (const error_code closed = Closed()) return closed;
+  if (file_tasks_.size() >= options_.tasks_max) return Counted(RaftErrc::ProposalQueueFull);
+  file_tasks_.push_back(std::move(task));
+  const bool wake = readers_.Call();
+  lock.Unlock();
+  if (wake) readers_.Wake();
+  return {};
+}
+
 bool FairIoScheduler::Impl::IsSaturated(PartitionId partition) const {
   // Asked for every proposal: while all lanes together are below the caps of one, no need to look.
   if (queued_units_.load(std::memory_order_relaxed) <
@@ -286,6 +304,8 @@ void FairIoScheduler::Impl::DropQueued() noexcept {
   const OwningQueue<ReadNode> reads = read_lanes_.DropAll();
   const std::deque<Task> tasks = std::move(tasks_);
   tasks_.clear();
+  const std::deque<FileTask> file_tasks = std::move(file_tasks_);
+  file_tasks_.clear();
   lock.Unlock();  // before what they own is destroyed
 }
 
@@ -372,29 +392,53 @@ void FairIoScheduler::Impl::RunReader() noexcept {
   current_impl = this;
   Lock lock(mutex_);
   while (true) {
-    while (!read_lanes_.HasReady() && state_ == State::kRunning) readers_.Wait(lock);
+    while (!read_lanes_.HasReady() && !HasFileTask() && state_ == State::kRunning) {
+      readers_.Wait(lock);
+    }
     if (state_ == State::kAborting) break;
-    if (!read_lanes_.HasReady()) break;  // draining; a lane in flight is its reader's to finish
-    std::unique_ptr<ReadNode> node = read_lanes_.Take();
-    statistics_.read_batches += 1;
-    statistics_.reads += 1;
-    lock.Unlock();
-
-    const ReadRequest& request = node->request;
-    ReadResult result;
-    result.partition = request.partition;
-    result.request = request.request;
-    result.first = request.first;
-    result.error = wal_->Read(request.partition, request.first, request.last, request.bytes_max,
-                              result.entries);
-    node->sink->OnRead(std::move(result));
-    node->sink.reset();
-
-    lock.Lock();
-    read_lanes_.Complete(*node);
+    // Draining; a lane in flight is its reader's to finish, and so are tasks that wait for one.
+    if (!read_lanes_.HasReady() && !HasFileTask()) break;
+    if (read_lanes_.HasReady()) RunRead();
+    if (HasFileTask() && state_ != State::kAborting) RunFileTask();
   }
   lock.Unlock();
   EndThread();
+}
+
+void FairIoScheduler::Impl::RunRead() {
+  const std::unique_ptr<ReadNode> node = read_lanes_.Take();
+  statistics_.read_batches += 1;
+  statistics_.reads += 1;
+  mutex_.Unlock();
+  const ReadRequest& request = node->request;
+  ReadResult result;
+  result.partition = request.partition;
+  result.request = request.request;
+  result.first = request.first;
+  result.error =
+      wal_->Read(request.partition, request.first, request.last, request.bytes_max, result.entries);
+  node->sink->OnRead(std::move(result));
+  node->sink.reset();
+  mutex_.Lock();
+  read_lanes_.Complete(*node);
+}
+
+// Of several readers one is always left to reads: a file task may last.
+bool FairIoScheduler::Impl::HasFileTask() const noexcept {
+  const std::size_t most = std::max<std::size_t>(options_.reader_threads, 2) - 1;
+  return !file_tasks_.empty() && running_file_tasks_ < most;
+}
+
+void FairIoScheduler::Impl::RunFileTask() {
+  FileTask task = std::move(file_tasks_.front());
+  file_tasks_.pop_front();
+  const bool cancelled = state_ != State::kRunning;
+  ++running_file_tasks_;
+  mutex_.Unlock();
+  task(cancelled);
+  task = nullptr;
+  mutex_.Lock();
+  --running_file_tasks_;
 }
 
 // The last thread closes the store and tells those who wait for the stop.
@@ -443,6 +487,9 @@ error_code FairIoScheduler::SubmitRead(ReadRequest request, std::shared_ptr<IoSi
 }
 error_code FairIoScheduler::SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) {
   return impl_->SubmitTask(std::move(task));
+}
+error_code FairIoScheduler::SubmitFileTask(std::function<void(bool cancelled)> task) {
+  return impl_->SubmitFileTask(std::move(task));
 }
 bool FairIoScheduler::IsSaturated(PartitionId partition) const noexcept {
   return impl_->IsSaturated(partition);

@@ -7,9 +7,10 @@
 // partition with ten thousand units delays one with a single unit by one batch. Consecutive units
 // of a lane that only append are merged into one (see WriteBatch).
 // Reads. The same with one read at a time per lane, on other threads.
-// Tasks. One by one on the writer's thread, taking turns with batches.
-// Failure. After a failed Wal::Write every accepted unit is answered with an error, later ones are
-// refused with StorageFailed, and Wal::Write is not called again. Reads and tasks go on.
+// Tasks. One by one on the writer's thread, taking turns with batches. Those on other files than
+// the log's run on the readers' threads, taking turns with reads. Failure. After a failed
+// Wal::Write every accepted unit is answered with an error, later ones are refused with
+// StorageFailed, and Wal::Write is not called again. Reads and tasks go on.
 #pragma once
 
 #include <functional>
@@ -37,6 +38,7 @@ class FairIoScheduler final : public IoScheduler {
   error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) override;
   error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) override;
   error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) override;
+  error_code SubmitFileTask(std::function<void(bool cancelled)> task) override;
   [[nodiscard]] bool IsSaturated(PartitionId partition) const noexcept override;
   [[nodiscard]] bool IsDiskFull() const noexcept override;
   [[nodiscard]] IoStatistics Statistics() const noexcept override;

@@ -86,14 +86,16 @@ class Mailbox {
     return Pushed::kAccepted;
   }
 
-  // Hands over everything there is, control first. The vectors' capacity comes back as storage.
-  void Take(std::vector<Event>& control, std::vector<Event>& data) {
+  // Hands over everything there is, control first, and says how many bytes of requests that were.
+  // The vectors' capacity comes back as storage.
+  std::size_t Take(std::vector<Event>& control, std::vector<Event>& data) {
     control.clear();
     data.clear();
     const detail::MutexLock lock(mutex_);
     control_.swap(control);
     data_.swap(data);
-    requests_ = messages_ = request_bytes_ = message_bytes_ = 0;
+    requests_ = messages_ = message_bytes_ = 0;
+    return std::exchange(request_bytes_, 0);
   }
 
   // Refuses everything from now on. What is inside stays for a last Take.

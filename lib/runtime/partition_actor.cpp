@@ -15,6 +15,11 @@ namespace kommander::runtime {
 namespace asio = boost::asio;
 namespace {
 
+// A time of 0 in the configuration stands for no limit.
+Duration LimitOf(Duration configured) noexcept {
+  return configured == Duration::zero() ? raft::kUnlimited : configured;
+}
+
 raft::CoreOptions OptionsOf(const NodeServices& services, PartitionId partition) {
   const RaftConfiguration& configuration = services.configuration;
   raft::CoreOptions options;
@@ -28,33 +33,20 @@ raft::CoreOptions OptionsOf(const NodeServices& services, PartitionId partition)
   // Who counts for whom is told by what is committed there, and an election after a restart needs
   // it: a node must not have to hear a leader before it may elect one.
   options.writes_commits = partition == kSystemPartition;
+  options.ticket_timeout = LimitOf(configuration.ticket_timeout());
+  options.session_timeout = LimitOf(configuration.session_timeout());
   options.entry_bytes_max = configuration.entry_bytes_max();
   options.inflight_bytes_max = configuration.inflight_bytes_max();
   options.uncommitted_bytes_max = configuration.uncommitted_bytes_max();
   options.apply_bytes_max = configuration.apply_bytes_max();
   options.cache_bytes_max = configuration.cache_bytes_max();
+  options.mark_entries = configuration.compaction_step();
   return options;
 }
 
 MailboxLimits LimitsOf(const RaftConfiguration& configuration) {
   return {configuration.queued_proposals_max(), configuration.queued_proposal_bytes_max(),
           configuration.queued_messages_max(), configuration.queued_message_bytes_max()};
-}
-
-// Callers that wait for one partition, wherever they stand.
-constexpr std::size_t kWaitersMax = 65536;
-
-// Reads that fail in a row before the partition is given up.
-constexpr int kReadsFailedMax = 8;
-
-// Newer terms of peers that are taken over while the disk is behind.
-constexpr int kTermsWithoutRoomMax = 16;
-
-// A pre-vote speaks of a term that nobody enters.
-bool IsHypothetical(const Message& message) noexcept {
-  const auto* request = std::get_if<VoteRequest>(&message.body);
-  const auto* reply = std::get_if<VoteReply>(&message.body);
-  return (request != nullptr && request->pre_vote) || (reply != nullptr && reply->pre_vote);
 }
 
 // Vectors that a rare large burst has grown are let go, so that idle partitions stay small.
@@ -66,26 +58,125 @@ void ClearAndShrink(std::vector<T>& items) {
   if (is_large) items.shrink_to_fit();
 }
 
-LogIndex RestoreUntil(const RecoveredPartition& recovered) {
+Term TermAt(const RecoveredPartition& recovered, LogIndex index) noexcept {
+  if (index == recovered.boundary.index) return recovered.boundary.term;
+  Term term;
+  for (const TermRun& run : recovered.terms) {
+    if (run.first <= index && index <= recovered.last_index) term = run.term;
+  }
+  return term;
+}
+
+// The newest one that the log has, or goes on from. One that was received and never came into the
+// log is of no use.
+const StoredSnapshot* FindInForce(const RecoveredPartition& recovered,
+                                  const std::vector<StoredSnapshot>& snapshots) noexcept {
+  const StoredSnapshot* found = nullptr;
+  for (const StoredSnapshot& stored : snapshots) {
+    if (TermAt(recovered, stored.info.index) == stored.info.term) found = &stored;
+  }
+  return found;
+}
+
+// What the application's state begins with: the snapshot whose import a crash interrupted, or the
+// one in force, unless the application has its state by itself.
+std::optional<SnapshotToImport> ImportAtStart(const NodeServices& services,
+                                              std::optional<LogIndex> own,
+                                              const RecoveredPartition& recovered,
+                                              const StoredSnapshot* snapshot) {
+  if (snapshot == nullptr || services.state_machine == nullptr) return std::nullopt;
+  const LogIndex index = snapshot->info.index;
+  const LogIndex pending = recovered.application.import_pending;
+  const bool is_interrupted = pending && index >= pending;
+  if (!is_interrupted && own && *own >= recovered.boundary.index) return std::nullopt;
+  return SnapshotToImport{index, snapshot->boundary.digest, snapshot->offset,
+                          snapshot->boundary.system, true};
+}
+
+// What the application has by itself, as it says now, where it can be asked.
+std::optional<LogIndex> AskOwn(NodeServices& services, PartitionId partition) noexcept {
+  if (services.handlers.durable_index) return AskDurableIndex(services, partition);
+  if (services.state_machine != nullptr) return AskAppliedIndex(services, partition);
+  return std::nullopt;
+}
+
+// None: nothing is there, or, of handlers that are not asked, what they promised at their last
+// checkpoint here.
+LogIndex KeptByApplication(const NodeServices& services, std::optional<LogIndex> own,
+                           const RecoveredPartition& recovered) {
+  const bool is_asked = services.handlers.durable_index || services.state_machine != nullptr;
+  return is_asked ? own.value_or(LogIndex()) : recovered.application.floor;
+}
+
+// Delivery begins after it.
+LogIndex DeliveredUntil(LogIndex kept, const RecoveredPartition& recovered,
+                        const std::optional<SnapshotToImport>& import) {
+  const LogIndex begin = recovered.boundary.index;
+  return std::clamp(import ? import->index : kept, begin, std::max(recovered.last_index, begin));
+}
+
+LogIndex RestoreUntil(const RecoveredPartition& recovered, LogIndex delivered_until) {
   const LogIndex hint = std::min(recovered.commit_hint, recovered.last_index);
-  return std::max(hint, recovered.boundary.index);
+  return std::max({hint, recovered.boundary.index, delivered_until});
 }
 
 }  // namespace
 
+// What a partition begins with, made of what its disk has.
+struct PartitionActor::Beginning {
+  Beginning(NodeServices& services, PartitionId partition, const RecoveredPartition& recovered,
+            const std::vector<StoredSnapshot>& snapshots) {
+    const StoredSnapshot* snapshot = FindInForce(recovered, snapshots);
+    const std::optional<LogIndex> own = AskOwn(services, partition);
+    import = ImportAtStart(services, own, recovered, snapshot);
+    const LogIndex kept = KeptByApplication(services, own, recovered);
+    delivered_until = DeliveredUntil(kept, recovered, import);
+    restore_until = RestoreUntil(recovered, delivered_until);
+    if (snapshot != nullptr) stored.in_force = snapshot->info;
+    for (const StoredSnapshot& other : snapshots) {
+      if (&other != snapshot) stored.others.push_back(other.info.index);
+    }
+    stored.is_importing = import.has_value();
+    stored.delivered_until = delivered_until;
+    // The log begins after entries that neither a snapshot nor the application has.
+    // Or it has a part of one whose import was interrupted, and which is gone.
+    const bool is_torn = recovered.application.import_pending != LogIndex();
+    is_state_lost = !import && (kept < recovered.boundary.index || is_torn);
+  }
+  bool is_state_lost = false;
+  std::optional<SnapshotToImport> import;
+  LogIndex delivered_until;
+  LogIndex restore_until;
+  SnapshotDesk::Stored stored;
+};
+
 PartitionActor::PartitionActor(std::shared_ptr<NodeServices> services, PartitionId partition,
-                               RecoveredPartition recovered, bool may_vote)
+                               RecoveredPartition recovered, std::vector<StoredSnapshot> snapshots,
+                               bool may_vote)
+    : PartitionActor(services, partition, recovered, may_vote,
+                     Beginning(*services, partition, recovered, snapshots)) {}
+
+PartitionActor::PartitionActor(std::shared_ptr<NodeServices> services, PartitionId partition,
+                               const RecoveredPartition& recovered, bool may_vote,
+                               const Beginning& beginning)
     : services_(std::move(services)),
       partition_(partition),
       strand_(asio::make_strand(services_->executor)),
       mailbox_(strand_, LimitsOf(services_->configuration)),
       view_(std::make_shared<PartitionView>()),
       applier_(std::make_shared<Applier>(services_, partition, recovered.boundary.index,
-                                         recovered.boundary.digest, RestoreUntil(recovered),
-                                         view_)),
-      core_(OptionsOf(*services_, partition), recovered, recovered.boundary.index,
+                                         recovered.boundary.digest, beginning.restore_until,
+                                         beginning.import, view_)),
+      core_(OptionsOf(*services_, partition), recovered, beginning.delivered_until,
             services_->clock->Now()),
+      waiters_(partition, view_->meters),
+      observer_(*services_, partition, view_->meters),
+      forward_numbers_(services_->seed ^ partition.value()),
+      desk_(services_, partition, beginning.stored),
+      is_state_lost_(beginning.is_state_lost),
       applied_(recovered.boundary.index) {
+  retention_.Reset(std::max(recovered.boundary.index, recovered.application.floor));
+  if (beginning.stored.in_force) applier_->NoteSnapshot(beginning.stored.in_force->index);
   inputs_.emplace_back(raft::Enable{may_vote});
   PublishState();
 }
@@ -94,6 +185,10 @@ PartitionActor::~PartitionActor() = default;
 
 void PartitionActor::Start() {
   applier_->SetSink(weak_from_this());
+  desk_.Open([weak = weak_from_this()](SnapshotEvent event) {
+    if (const auto self = weak.lock()) (void)self->mailbox_.PushControl(std::move(event));
+  });
+  if (is_state_lost_) LoseState(RaftErrc::SnapshotMissing);
   timer_ = services_->clock->CreateTimer(strand_, weak_from_this());
   applier_->Start();
   (void)mailbox_.PushControl(TimerEvent{});  // the first burst arms the timer
@@ -111,13 +206,30 @@ void PartitionActor::NotifyNodeError(error_code error, std::string text) {
   applier_->NotifyNodeError(error, std::move(text));
 }
 
+void PartitionActor::NotifyMap(PartitionMap map) { applier_->NotifyMap(std::move(map)); }
+void PartitionActor::NotifyMembership(Membership membership) {
+  applier_->NotifyMembership(std::move(membership));
+}
+void PartitionActor::NotifySettings(std::shared_ptr<const ClusterSettings> settings) {
+  applier_->NotifySettings(std::move(settings));
+}
+
 void PartitionActor::Enable() { (void)mailbox_.PushControl(EnableEvent{true}); }
+void PartitionActor::NotePeerDown(NodeId peer) {
+  if (has_forwarded_.load()) (void)mailbox_.PushControl(PeerDownEvent{peer});
+}
+void PartitionActor::Release(std::uint64_t hold) noexcept {
+  (void)mailbox_.PushControl(ReleaseEvent{hold});
+}
+void PartitionActor::KeepFrom(LogIndex first) { (void)mailbox_.PushControl(KeepFromEvent{first}); }
 void PartitionActor::FailStore() { (void)mailbox_.PushControl(StoreFailedEvent{}); }
 
 namespace {
 
 // Requests weigh what they carry; those without a body weigh nothing.
-std::size_t WeightOf(const ProposeEvent& event) noexcept { return event.body.size(); }
+std::size_t WeightOf(const ProposeEvent& event) noexcept {
+  return event.body.size() + (event.first ? event.first->size() : 0);
+}
 template <class Event>
 std::size_t WeightOf(const Event&) noexcept {
   return 0;
@@ -129,12 +241,19 @@ void Refuse(const Operation& operation, Pushed pushed) {
                  pushed == Pushed::kFull ? RaftErrc::ProposalQueueFull : RaftErrc::NodeStopped);
 }
 template <class Kind>
-void SubmitTo(Mailbox<Event>& mailbox, Kind event) {
+void SubmitTo(Mailbox<Event>& mailbox, NodeServices& services, PartitionMeters& meters,
+              PartitionObserver& observer, Kind event) {
   const std::size_t weight = WeightOf(event);
   Event wrapped(std::move(event));
-  const Pushed pushed = mailbox.PushRequest(wrapped, weight);
+  const bool has_room = services.budget.Take(weight, services.configuration.node_bytes_max());
+  const Pushed pushed = has_room ? mailbox.PushRequest(wrapped, weight) : Pushed::kFull;
   if (pushed == Pushed::kAccepted) return;
+  if (has_room) services.budget.Return(weight);
   const Kind& refused = std::get<Kind>(wrapped);
+  constexpr bool kIsWrite =
+      std::is_same_v<Kind, ProposeEvent> || std::is_same_v<Kind, CheckpointEvent>;
+  if (kIsWrite && pushed == Pushed::kFull) meters.writes_pushed_back.Add();
+  if (pushed == Pushed::kFull) observer.OnPushedBack(has_room ? "queued" : "node_bytes");
   if constexpr (std::is_same_v<Kind, LeaderEvent>) {
     Refuse(refused.who, pushed);
     Refuse(refused.am_i, pushed);
@@ -145,12 +264,36 @@ void SubmitTo(Mailbox<Event>& mailbox, Kind event) {
 
 }  // namespace
 
-void PartitionActor::Submit(ProposeEvent event) { SubmitTo(mailbox_, std::move(event)); }
-void PartitionActor::Submit(ReadEvent event) { SubmitTo(mailbox_, std::move(event)); }
-void PartitionActor::Submit(LeaderEvent event) { SubmitTo(mailbox_, std::move(event)); }
-void PartitionActor::Submit(TransferEvent event) { SubmitTo(mailbox_, std::move(event)); }
-void PartitionActor::Submit(StepDownEvent event) { SubmitTo(mailbox_, std::move(event)); }
-void PartitionActor::Submit(ReconfigureEvent event) { SubmitTo(mailbox_, std::move(event)); }
+void PartitionActor::Submit(ProposeEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(CheckpointEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(ListTicketsEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(HoldEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(ReadEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(LeaderEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(HeartbeatsEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(TransferEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(StepDownEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
+void PartitionActor::Submit(ReconfigureEvent event) {
+  SubmitTo(mailbox_, *services_, view_->meters, observer_, std::move(event));
+}
 
 void PartitionActor::OnWritten(PartitionId, UnitId unit, error_code error) noexcept {
   (void)mailbox_.PushControl(WrittenEvent{unit, error});
@@ -163,7 +306,27 @@ void PartitionActor::OnCancel(std::shared_ptr<detail::Operation> operation) noex
   (void)mailbox_.PushControl(CancelEvent{std::move(operation)});
 }
 void PartitionActor::OnApplied(LogIndex index) noexcept {
-  (void)mailbox_.PushControl(AppliedEvent{index});
+  (void)mailbox_.PushControl(AppliedEvent{index, {}});
+}
+void PartitionActor::OnSystemApplied(LogIndex index, std::vector<Refusal> refused) noexcept {
+  (void)mailbox_.PushControl(AppliedEvent{index, std::move(refused)});
+}
+void PartitionActor::OnCutPoint(CutPoint point) noexcept {
+  (void)mailbox_.PushControl(std::move(point));
+}
+void PartitionActor::OnSnapshotTaken(error_code error, SnapshotInfo info) noexcept {
+  (void)mailbox_.PushControl(SnapshotEvent(SnapshotTaken{error, info}));
+}
+void PartitionActor::LoseState(RaftErrc error) {
+  FailStore();
+  if (auto node = services_->node.lock()) node->OnPartitionDamaged(partition_, error);
+}
+void PartitionActor::OnImportFailed() noexcept { LoseState(RaftErrc::SnapshotFailed); }
+void PartitionActor::OnImported(LogIndex index) noexcept {
+  (void)mailbox_.PushControl(ImportedEvent{index});
+}
+void PartitionActor::OnCheckpoint(LogIndex index, LogIndex floor) noexcept {
+  (void)mailbox_.PushControl(CheckpointedEvent{index, floor});
 }
 
 asio::awaitable<void> PartitionActor::Run(std::shared_ptr<PartitionActor> self) {
@@ -177,7 +340,8 @@ asio::awaitable<void> PartitionActor::Run(std::shared_ptr<PartitionActor> self) 
 
 void PartitionActor::RunBurst() {
   KOMMANDER_ASSERT(RunningOnStrand(), "the core is stepped on its strand only");
-  mailbox_.Take(control_, data_);
+  waiters_.BeginBurst(services_->clock->Now());
+  const std::size_t taken = mailbox_.Take(control_, data_);
   // Control comes first, a cancel excepted: it names an operation that may still lie in the data
   // lane.
   const auto take = [this](auto& event) { Take(event); };
@@ -188,18 +352,27 @@ void PartitionActor::RunBurst() {
   for (Event& event : control_) {
     if (auto* cancel = std::get_if<CancelEvent>(&event)) Take(*cancel);
   }
-  if (stopping_) inputs_.emplace_back(raft::Stop{});
+  if (stopping_) {
+    inputs_.emplace_back(raft::Stop{});
+  } else {
+    ConsiderCut();
+  }
   core_.Step(inputs_, services_->clock->Now(), effects_);
   ExecuteEffects();
+  services_->budget.Return(taken);  // what of it is uncommitted counts as that now
   ClearAndShrink(inputs_);
   ClearAndShrink(control_);
   ClearAndShrink(data_);
+  if (stopping_) return;
+  const bool resends_all = std::exchange(resend_due_, false);
+  if (resends_all || services_->clock->Now() >= resend_at_) ResendForwards(resends_all);
+  ProceedSnapshots();
 }
 
 // The last burst has answered what the core knew of; this answers the rest and closes the door.
 void PartitionActor::Finish() {
   mailbox_.Close();
-  mailbox_.Take(control_, data_);
+  services_->budget.Return(mailbox_.Take(control_, data_));
   for (std::vector<Event>* lane : {&control_, &data_}) {
     for (Event& event : *lane) {
       if (auto* stop = std::get_if<StopEvent>(&event)) {
@@ -221,6 +394,8 @@ void PartitionActor::Finish() {
   inputs_.clear();
   waiters_.FailAll(RaftErrc::NodeStopped);
   waiters_.Flush();
+  services_->budget.Change(std::exchange(uncommitted_held_, 0), 0);
+  desk_.EndSending(retention_);
   timer_.reset();
   applier_->Stop([stopped = std::move(stopped_)] {
     for (const auto& done : stopped) {
@@ -230,211 +405,12 @@ void PartitionActor::Finish() {
 }
 
 void PartitionActor::Forget() noexcept {
+  services_->budget.Change(std::exchange(uncommitted_held_, 0), 0);
   mailbox_.Close();
-  mailbox_.Take(control_, data_);
+  services_->budget.Return(mailbox_.Take(control_, data_));
   control_.clear();
   data_.clear();
   stopped_.clear();
-}
-
-bool PartitionActor::Accept(Waiter waiter, raft::RequestId& request) {
-  const bool is_cancelled = waiter.operation->cancel_requested() != asio::cancellation_type::none;
-  request = waiters_.Add(std::move(waiter));
-  if (is_cancelled) {
-    waiters_.Fail(request, asio::error::operation_aborted, NodeId());
-    return KOMMANDER_MUTANT(cancelled_call_executed);
-  }
-  if (stopping_) {
-    waiters_.Fail(request, RaftErrc::NodeStopped, NodeId());
-    return false;
-  }
-  // The core bounds what waits in it; behind a slow handler, or without a leader, more may wait.
-  if (waiters_.size() > kWaitersMax) {
-    waiters_.Fail(request, RaftErrc::ProposalQueueFull, announced_leader_);
-    return false;
-  }
-  return true;
-}
-
-// Why a proposal would be refused before the core sees it.
-error_code PartitionActor::Admission() const noexcept {
-  if (services_->io->IsDiskFull()) return RaftErrc::DiskFull;
-  if (services_->io->IsSaturated(partition_)) return RaftErrc::ProposalQueueFull;
-  return {};
-}
-
-void PartitionActor::Take(ProposeEvent& event) {
-  Waiter waiter;
-  waiter.kind = Waiter::Kind::kWrite;
-  waiter.await_apply = event.await_apply;
-  waiter.count = event.count;
-  waiter.deadline = event.deadline;
-  waiter.operation = std::move(event.operation);
-  waiter.ticket = services_->hybrid_clock.Draw(services_->clock->WallMilliseconds());
-  const Ticket ticket = waiter.ticket;
-  raft::RequestId request;
-  if (!Accept(std::move(waiter), request)) return;
-  if (const error_code refusal = Admission()) {
-    waiters_.Fail(request, refusal, announced_leader_);
-    return;
-  }
-  raft::Propose propose;
-  propose.request = request;
-  propose.ticket = ticket;
-  propose.body = std::move(event.body);
-  propose.deadline = event.deadline;
-  inputs_.emplace_back(std::move(propose));
-}
-
-void PartitionActor::Take(ReadEvent& event) {
-  Waiter waiter;
-  waiter.kind = Waiter::Kind::kRead;
-  waiter.deadline = event.deadline;
-  waiter.operation = std::move(event.operation);
-  raft::RequestId request;
-  if (Accept(std::move(waiter), request)) {
-    inputs_.emplace_back(raft::Read{request, event.deadline});
-  }
-}
-
-void PartitionActor::Take(LeaderEvent& event) {
-  Waiter waiter;
-  waiter.kind = event.am_i ? Waiter::Kind::kAmILeader : Waiter::Kind::kLeader;
-  waiter.deadline = event.deadline;
-  if (event.am_i) {
-    waiter.operation = std::move(event.am_i);
-  } else {
-    waiter.operation = std::move(event.who);
-  }
-  raft::RequestId request;
-  if (!Accept(std::move(waiter), request)) return;
-  const NodeId self = services_->configuration.id();
-  if (announced_leader_ && (announced_leader_ != self || announced_ready_)) {
-    waiters_.FinishLeader(request, {}, announced_leader_, self);
-  } else {
-    waiters_.AwaitLeader(request);
-  }
-}
-
-void PartitionActor::Take(TransferEvent& event) {
-  Waiter waiter;
-  waiter.operation = std::move(event.operation);
-  raft::RequestId request;
-  if (Accept(std::move(waiter), request)) {
-    inputs_.emplace_back(raft::Transfer{request, event.target});
-  }
-}
-
-void PartitionActor::Take(StepDownEvent& event) {
-  Waiter waiter;
-  waiter.operation = std::move(event.operation);
-  raft::RequestId request;
-  if (Accept(std::move(waiter), request)) inputs_.emplace_back(raft::StepDown{request});
-}
-
-void PartitionActor::Take(ReconfigureEvent& event) {
-  Waiter waiter;
-  waiter.operation = std::move(event.operation);
-  waiter.deadline = event.deadline;
-  raft::RequestId request;
-  if (Accept(std::move(waiter), request)) {
-    inputs_.emplace_back(raft::Reconfigure{request, std::move(event.target), event.deadline});
-  }
-}
-
-// Accepted by now, or answered. `total` comes too late for it; see raft_manager.hpp.
-void PartitionActor::Take(CancelEvent& event) {
-  const raft::RequestId request(event.operation->request);
-  const Waiter* waiter = request ? waiters_.Find(request) : nullptr;
-  if (waiter == nullptr || waiter->operation != event.operation) return;
-  const auto type = event.operation->cancel_requested();
-  if (waiter->stage == Waiter::Stage::kLeader) {
-    waiters_.Fail(request, asio::error::operation_aborted, NodeId());
-    return;
-  }
-  if ((type & (asio::cancellation_type::partial | asio::cancellation_type::terminal)) ==
-      asio::cancellation_type::none) {
-    return;
-  }
-  if (waiter->stage == Waiter::Stage::kCore) {
-    inputs_.emplace_back(raft::Withdraw{request});
-  } else {
-    EndWait(request);
-  }
-}
-
-// Its caller has cancelled, and the core has done with it.
-void PartitionActor::EndWait(raft::RequestId request) {
-  const bool is_write = waiters_.Find(request)->kind == Waiter::Kind::kWrite;
-  waiters_.Fail(request,
-                is_write ? error_code(RaftErrc::OutcomeUnknown) : asio::error::operation_aborted,
-                NodeId());
-}
-
-void PartitionActor::Take(WrittenEvent& event) {
-  if (KOMMANDER_MUTANT(failed_sync_taken_for_success) || !event.error) {
-    inputs_.emplace_back(raft::Persisted{event.unit});
-  } else if (FailStorage()) {
-    if (auto node = services_->node.lock()) node->OnStoreFailed(partition_, event.error);
-  }
-}
-
-void PartitionActor::Take(StoreFailedEvent&) { FailStorage(); }
-
-void PartitionActor::Take(ReadResult& event) {
-  // A full queue is no failed read, and a disk may answer the next one; damage does not mend.
-  const bool is_failed = event.error && event.error != RaftErrc::ProposalQueueFull;
-  reads_failed_ = is_failed ? reads_failed_ + 1 : 0;
-  const bool is_lost = event.error == RaftErrc::WalCorrupted || reads_failed_ >= kReadsFailedMax;
-  if (is_lost && FailStorage()) {
-    if (auto node = services_->node.lock()) node->OnPartitionDamaged(partition_, event.error);
-  }
-  inputs_.emplace_back(raft::Fetched{event.request, event.first, std::move(event.entries)});
-}
-
-void PartitionActor::Take(AppliedEvent& event) {
-  applied_ = event.index;
-  waiters_.AdvanceApplied(applied_);
-  inputs_.emplace_back(raft::Applied{event.index});
-}
-
-void PartitionActor::Take(TimerEvent&) {
-  armed_ = kNever;
-  inputs_.emplace_back(raft::Tick{});
-}
-
-void PartitionActor::Take(SnapshotRefusedEvent& event) {
-  inputs_.emplace_back(raft::SnapshotSent{event.peer, LogIndex(), false});
-}
-
-void PartitionActor::Take(EnableEvent& event) { inputs_.emplace_back(raft::Enable{event.enabled}); }
-
-void PartitionActor::Take(StopEvent& event) {
-  stopping_ = true;
-  stopped_.push_back(std::move(event.done));
-}
-
-// Entries that this node's disk has no room for are dropped before the core takes them over: the
-// leader sends them again. So are newer terms, each of which is a write, once a few have come while
-// there was no room: the members of a cluster do not go through many while one disk is behind, but
-// one that lies could make up any number. Everything else, heartbeats above all, goes on.
-bool PartitionActor::FindsNoPlace(const Message& message) noexcept {
-  if (!services_->io->IsSaturated(partition_)) {
-    terms_without_room_ = 0;
-    return false;
-  }
-  const auto* append = std::get_if<AppendRequest>(&message.body);
-  if (append != nullptr && !append->entries.empty()) return true;
-  if (IsHypothetical(message) || message.term <= core_.Status().term) return false;
-  return ++terms_without_room_ > kTermsWithoutRoomMax;
-}
-
-void PartitionActor::Take(Message& event) {
-  if (FindsNoPlace(event)) {
-    services_->appends_dropped.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  inputs_.emplace_back(raft::Receive{std::move(event)});
 }
 
 }  // namespace kommander::runtime

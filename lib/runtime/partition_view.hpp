@@ -8,6 +8,8 @@
 
 #include <kommander/status.hpp>
 
+#include "runtime/partition_meters.hpp"
+
 namespace kommander::runtime {
 
 // `Words` values published together. One writer at a time, any number of readers; readers never
@@ -44,11 +46,14 @@ class SequenceLock {
 // The actor publishes the Raft side after each burst, the applier its pair after each entry.
 class PartitionView {
  public:
+  PartitionMeters meters;
+
   void PublishRaft(const PartitionStatus& status) noexcept {
     raft_.Store({static_cast<std::uint64_t>(status.role) | (status.ready ? 0x100u : 0u) |
                      (status.failed ? 0x200u : 0u),
                  status.leader.value(), status.term.value(), status.last.value(),
-                 status.durable.value(), status.committed.value()});
+                 status.durable.value(), status.committed.value(), status.first.value(),
+                 status.checkpoint.value(), status.floor.value()});
   }
   void PublishApplied(LogIndex applied, std::uint64_t digest) noexcept {
     applied_.Store({applied.value(), digest});
@@ -67,13 +72,16 @@ class PartitionView {
     status.last = LogIndex(words[3]);
     status.durable = LogIndex(words[4]);
     status.committed = LogIndex(words[5]);
+    status.first = LogIndex(words[6]);
+    status.checkpoint = LogIndex(words[7]);
+    status.floor = LogIndex(words[8]);
     status.applied = LogIndex(applied);
     status.digest = digest;
     return status;
   }
 
  private:
-  SequenceLock<6> raft_;
+  SequenceLock<9> raft_;
   SequenceLock<2> applied_;
 };
 

@@ -32,6 +32,7 @@ void MergeInto(WriteUnit& first, WriteUnit& next) {
                        std::make_move_iterator(next.entries.end()));
   if (next.hard_state) first.hard_state = next.hard_state;
   if (next.commit_hint) first.commit_hint = next.commit_hint;
+  if (next.application) first.application = next.application;
   first.unit = next.unit;
 }
 

@@ -22,6 +22,7 @@ struct Partition {
   BoundaryRecord boundary;
   HardState hard_state;
   LogIndex commit_hint;
+  ApplicationRecord application;
   std::deque<Entry> entries;  // contiguous, the first at boundary.index + 1
 
   [[nodiscard]] LogExtent Extent() const noexcept {
@@ -52,6 +53,7 @@ void Apply(const WriteUnit& unit, Partition& partition) {
   partition.entries.insert(partition.entries.end(), unit.entries.begin(), unit.entries.end());
   if (unit.hard_state) partition.hard_state = *unit.hard_state;
   if (unit.commit_hint) partition.commit_hint = *unit.commit_hint;
+  if (unit.application) partition.application = *unit.application;
 }
 
 void Report(const Partition& partition, RecoveredPartition& recovered) {
@@ -59,8 +61,10 @@ void Report(const Partition& partition, RecoveredPartition& recovered) {
   recovered.boundary = partition.boundary;
   recovered.hard_state = partition.hard_state;
   recovered.commit_hint = partition.commit_hint;
+  recovered.application = partition.application;
   recovered.last_index = partition.Extent().last;
   for (const Entry& entry : partition.entries) {
+    recovered.greatest_stamp = std::max(recovered.greatest_stamp, entry.ticket);
     if (recovered.terms.empty() || recovered.terms.back().term != entry.term) {
       recovered.terms.push_back(TermRun{entry.index, entry.term});
     }

@@ -83,6 +83,7 @@ class StateKey {
   static constexpr char kBoundary = 'b';
   static constexpr char kHardState = 'h';
   static constexpr char kCommitHint = 'c';
+  static constexpr char kApplication = 'a';
   static constexpr std::size_t kBytes = 5;
   StateKey(char tag, PartitionId partition) noexcept {
     bytes_[0] = tag;

@@ -140,7 +140,15 @@ error_code RocksDbWal::RecoverState(PartitionId partition, RecoveredPartition& r
   error = GetRecord(
       database_, StateKey(StateKey::kCommitHint, partition).slice(),
       [&](ByteSpan record) { return codec::DecodeCommitHintRecord(partition, record); }, hint);
+  if (error) return error;
   recovered.commit_hint = hint.value_or(LogIndex());
+
+  std::optional<ApplicationRecord> application;
+  error = GetRecord(
+      database_, StateKey(StateKey::kApplication, partition).slice(),
+      [&](ByteSpan record) { return codec::DecodeApplicationRecord(partition, record); },
+      application);
+  recovered.application = application.value_or(ApplicationRecord());
   return error;
 }
 
@@ -163,6 +171,7 @@ error_code RocksDbWal::RecoverLog(PartitionId partition, RecoveredPartition& rec
     const auto entry = codec::DecodeEntryRecord(partition, index, AsSpan(iterator->value()));
     if (!entry) return RaftErrc::WalCorrupted;
     recovered.last_index = index;
+    recovered.greatest_stamp = std::max(recovered.greatest_stamp, entry->ticket);
     if (recovered.terms.empty() || recovered.terms.back().term != entry->term) {
       recovered.terms.push_back(TermRun{index, entry->term});
     }
@@ -246,6 +255,10 @@ error_code RocksDbWal::AddUnit(const WriteUnit& unit) {
   if (unit.commit_hint) {
     const codec::RecordBytes record = codec::EncodeCommitHintRecord(partition, *unit.commit_hint);
     Check(batch_.Put(state, StateKey(StateKey::kCommitHint, partition).slice(), AsSlice(record)));
+  }
+  if (unit.application) {
+    const codec::RecordBytes record = codec::EncodeApplicationRecord(partition, *unit.application);
+    Check(batch_.Put(state, StateKey(StateKey::kApplication, partition).slice(), AsSlice(record)));
   }
   return {};
 }
@@ -348,7 +361,8 @@ error_code RocksDbWal::DeletePartition(PartitionId partition) {
   database_.Begin(batch_);
   Check(batch_.DeleteRange(database_.log(), EntryKey(partition, LogIndex()).slice(),
                            EntryKeyAfter(partition).slice()));
-  for (const char tag : {StateKey::kBoundary, StateKey::kHardState, StateKey::kCommitHint}) {
+  for (const char tag :
+       {StateKey::kBoundary, StateKey::kHardState, StateKey::kCommitHint, StateKey::kApplication}) {
     Check(batch_.Delete(database_.state(), StateKey(tag, partition).slice()));
   }
   const error_code error = database_.Commit(batch_);

@@ -62,12 +62,15 @@ class RandomRun {
     const std::uint64_t count = Below(Below(5) == 0 ? 200 : 6);
     for (std::uint64_t index = first; index < first + count; ++index) {
       unit.entries.push_back(MakeEntry(index, term_, Payload(std::string(Below(90), 'b')),
-                                       static_cast<EntryKind>(Below(3))));
+                                       static_cast<EntryKind>(Below(9))));
     }
     if (Below(3) == 0) {
       unit.hard_state = HardState{Term(++term_), NodeId(static_cast<std::uint32_t>(Below(4)))};
     }
     if (Below(3) == 0) unit.commit_hint = LogIndex(Below(after.Last() + 1));
+    if (Below(4) == 0) {
+      unit.application = ApplicationRecord(LogIndex(Below(100)), LogIndex(Below(100)));
+    }
     return unit;
   }
 

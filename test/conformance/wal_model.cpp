@@ -30,18 +30,22 @@ std::string PartitionDifference(Wal& wal, PartitionId id, const ModelPartition& 
   if (recovered.boundary != model.boundary) return "the boundary";
   if (recovered.hard_state != model.hard_state) return "the hard state";
   if (recovered.commit_hint != model.commit_hint) return "the commit hint";
+  if (recovered.application != model.application) return "the application's record";
   if (recovered.last_index != LogIndex(model.Last())) {
     return "the last index: " + std::to_string(recovered.last_index.value()) + " instead of " +
            std::to_string(model.Last());
   }
+  HlcTimestamp greatest_stamp;
   std::vector<TermRun> terms;
   std::vector<Entry> configurations;
   for (const auto& [index, entry] : model.entries) {
+    greatest_stamp = std::max(greatest_stamp, entry.ticket);
     if (terms.empty() || terms.back().term != entry.term)
       terms.push_back({entry.index, entry.term});
     if (entry.kind == EntryKind::kConfiguration) configurations.push_back(entry);
   }
   if (recovered.terms != terms) return "the terms";
+  if (recovered.greatest_stamp != greatest_stamp) return "the greatest stamp";
   if (recovered.configuration_entries != configurations) return "the configuration entries";
   return ReadDifference(wal, id, model);
 }
@@ -62,6 +66,7 @@ void ModelPartition::Apply(const WriteUnit& unit) {
   for (const Entry& entry : unit.entries) entries[entry.index.value()] = entry;
   if (unit.hard_state) hard_state = *unit.hard_state;
   if (unit.commit_hint) commit_hint = *unit.commit_hint;
+  if (unit.application) application = *unit.application;
 }
 
 std::string FirstDifference(Wal& wal, const WalModel& model) {

@@ -13,6 +13,7 @@ struct ModelPartition {
   BoundaryRecord boundary;
   HardState hard_state;
   LogIndex commit_hint;
+  ApplicationRecord application;
   std::map<std::uint64_t, Entry> entries;
 
   [[nodiscard]] std::uint64_t Last() const;

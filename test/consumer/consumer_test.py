@@ -49,7 +49,7 @@ class Installed:
 def by_pkg_config(installed, source, outside, folder):
     for example, package, arguments in (
             ('02_counter', 'kommander', ()),
-            ('04_tested_counter', 'kommander-testing', ('--seeds', '1..2'))):
+            ('07_tested_counter', 'kommander-testing', ('--seeds', '1..2'))):
         run('g++', '-std=c++20', source / 'examples' / example / 'main.cpp', '-o', folder / example,
             *installed.flags(package))
         run(folder / example, *arguments)

@@ -2,23 +2,39 @@
 // by default, all of it with --all.
 #include <chrono>
 #include <cstdio>
-#include <iterator>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "matrix.hpp"
 
 namespace kommander::crash {
 namespace {
 
+constexpr std::string_view kPowerLoss = "power-loss";
+
 struct Part {
-  const char* name;
-  Result (*run)(const Backend&, const MatrixOptions&);
-  std::size_t whole_cases_min;
+  std::string backend;
+  std::string name;
+  std::function<Result(const MatrixOptions&)> run;
+  std::size_t whole_cases_min = 1;
 };
-constexpr Part kParts[] = {{"power-loss", RunPowerLoss, kWholeImages},
-                           {"io-errors", RunIoErrors, 1},
-                           {"bit-flips", RunBitFlips, 1}};
+
+std::vector<Part> Parts() {
+  std::vector<Part> parts;
+  for (const Backend& backend : Backends()) {
+    const auto bind = [&](Result (*run)(const Backend&, const MatrixOptions&)) {
+      return [backend, run](const MatrixOptions& options) { return run(backend, options); };
+    };
+    parts.push_back({backend.name, std::string(kPowerLoss), bind(RunPowerLoss), kWholeImages});
+    parts.push_back({backend.name, "io-errors", bind(RunIoErrors)});
+    parts.push_back({backend.name, "bit-flips", bind(RunBitFlips)});
+  }
+  parts.push_back({"snapshots", std::string(kPowerLoss), RunSnapshotPowerLoss, kWholeImages});
+  parts.push_back({"snapshots", "io-errors", RunSnapshotIoErrors});
+  return parts;
+}
 
 int Usage() {
   std::fprintf(stderr,
@@ -44,7 +60,7 @@ int Main(int argc, char** argv) {
       options.seed = std::stoull(argv[++i]);
     } else if (word == "--control" && has_value) {
       options.control = argv[++i];
-      only_part = kParts[0].name;
+      only_part = kPowerLoss;
     } else {
       return Usage();
     }
@@ -52,20 +68,18 @@ int Main(int argc, char** argv) {
   int runs = 0;
   bool is_well = true;
   Result sum;
-  for (const Backend& backend : Backends()) {
-    if (!only_backend.empty() && backend.name != only_backend) continue;
-    for (const Part& part : kParts) {
-      if (!only_part.empty() && part.name != only_part) continue;
-      std::printf("%s, %s\n", backend.name.c_str(), part.name);
-      const auto begin = std::chrono::steady_clock::now();
-      const Result result = part.run(backend, options);
-      if (!IsWell(result, options, part.whole_cases_min)) is_well = false;
-      sum.cases += result.cases;
-      sum.problems += result.problems;
-      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-      std::printf("  %.1f s\n", taken.count());
-      ++runs;
-    }
+  for (const Part& part : Parts()) {
+    if (!only_backend.empty() && part.backend != only_backend) continue;
+    if (!only_part.empty() && part.name != only_part) continue;
+    std::printf("%s, %s\n", part.backend.c_str(), part.name.c_str());
+    const auto begin = std::chrono::steady_clock::now();
+    const Result result = part.run(options);
+    if (!IsWell(result, options, part.whole_cases_min)) is_well = false;
+    sum.cases += result.cases;
+    sum.problems += result.problems;
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    std::printf("  %.1f s\n", taken.count());
+    ++runs;
   }
   if (runs == 0) return Usage();
   std::printf("crash matrix: cases=%zu violations=%zu\n", sum.cases, sum.problems);

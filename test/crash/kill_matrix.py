@@ -40,7 +40,10 @@ START = ('wal.looked', 'wal.opened', 'wal.synced_anew', 'synced.slot_refreshed',
 ELECTION = ('send.before_vote', 'send.after_vote', 'send.before_vote_request',
             'send.after_vote_request')
 LEADER = ('send.before_append', 'send.after_append')
+SNAPSHOT = ('snapshot.synced', 'snapshot.renamed')
 PASSAGES_MAX = 80
+SNAPSHOTS_MAX = 8
+SNAPSHOT_ENTRIES = 40
 
 
 def points_of_the_code():
@@ -137,6 +140,8 @@ class KillRun(ClusterRun):
             return 1
         if point in ELECTION:
             return self._chance.randint(1, 2)
+        if point in SNAPSHOT:
+            return self._chance.randint(1, SNAPSHOTS_MAX)
         return self._chance.randint(1, PASSAGES_MAX)
 
     async def _next_victim(self, last):
@@ -270,7 +275,7 @@ class KillRun(ClusterRun):
 
 
 def run_cluster(program, folder, points, chance, totals):
-    nodes = make_nodes(program, folder)
+    nodes = make_nodes(program, folder, options=('--snapshot-entries', str(SNAPSHOT_ENTRIES)))
     try:
         asyncio.run(KillRun(nodes, chance, totals).run_points(points))
     except DemoError as error:

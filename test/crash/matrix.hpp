@@ -13,4 +13,8 @@ namespace kommander::crash {
 // A bit is wrong, in each part of each file.
 [[nodiscard]] Result RunBitFlips(const Backend& backend, const MatrixOptions& options);
 
+// The same for the store of snapshots in files; wrong bits are its conformance tests' matter.
+[[nodiscard]] Result RunSnapshotPowerLoss(const MatrixOptions& options);
+[[nodiscard]] Result RunSnapshotIoErrors(const MatrixOptions& options);
+
 }  // namespace kommander::crash

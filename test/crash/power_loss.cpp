@@ -8,44 +8,17 @@
 #include <string>
 #include <unordered_set>
 
+#include "losses.hpp"
 #include "matrix.hpp"
 #include "recording.hpp"
 
 namespace kommander::crash {
 namespace {
 
-using Names = Loss::Names;
-using Bytes = Loss::Contents;
-
-struct Variant {
-  const char* name;
-  Loss loss;
-  bool needs_write = false;  // the newest operation was one
-};
-
-constexpr Variant kVariants[] = {
-    {"nothing unsynced", {Names::kNone, Bytes::kNone, 0}},
-    {"everything", {Names::kAll, Bytes::kAll, 0}},
-    {"contents without names", {Names::kNone, Bytes::kAll, 0}},
-    {"names without contents", {Names::kAll, Bytes::kNone, 0}},
-    {"some writes", {Names::kSome, Bytes::kSomeWrites, 0}},
-    {"some sectors", {Names::kSome, Bytes::kSomeSectors, 0}},
-    {"some sectors, again", {Names::kAll, Bytes::kSomeSectors, 0}},
-    {"torn at 512", {Names::kAll, Bytes::kTornLast, 512}, true},
-    {"torn at 4096", {Names::kAll, Bytes::kTornLast, 4096}, true},
-    {"torn at a byte", {Names::kAll, Bytes::kTornLast, 1}, true},
-    {"holed", {Names::kAll, Bytes::kHoledLast, 0}, true},
-    {"holed, again", {Names::kAll, Bytes::kHoledLast, 0}, true},
-};
-
 constexpr std::size_t kShareImages = 300;
 constexpr std::size_t kShareRestarts = 2;  // with a second loss of power
 constexpr std::size_t kWholeRestarts = 60;
 constexpr std::size_t kPrintedMax = 10;
-
-bool IsSync(const Operation& operation) {
-  return operation.kind == OperationKind::kSync || operation.kind == OperationKind::kSyncDirectory;
-}
 
 class PowerLoss {
  public:
@@ -80,7 +53,7 @@ class PowerLoss {
     Contents before;
     std::size_t answered = 0;
     for (std::size_t position = 0; position <= operations_.size(); ++position) {
-      if (position > 0) Apply(disk, operations_[position - 1]);
+      if (position > 0) ApplyUnder(options_, disk, operations_[position - 1]);
       while (answered < script_.size() && AnsweredAt(answered) <= position) {
         before.Apply(script_[answered++]);
       }
@@ -91,15 +64,6 @@ class PowerLoss {
       TryAll(disk, before, after, answered, share_);
       if (IsChosen(restart_share)) TryRestart(disk, before, after);
     }
-  }
-
-  void Apply(DiskImage& disk, const Operation& operation) const {
-    if (options_.control == "no-syncs" && operation.kind == OperationKind::kSync) return;
-    if (options_.control == "no-directory-syncs" &&
-        operation.kind == OperationKind::kSyncDirectory) {
-      return;
-    }
-    disk.Apply(operation);
   }
 
   [[nodiscard]] std::size_t AnsweredAt(std::size_t step) const {
@@ -135,7 +99,7 @@ class PowerLoss {
   // The power fails once more, during or right after the restart. What the restart has reported is
   // as good as an answer.
   void TryRestart(const DiskImage& disk, const Contents& before, const Contents& after) {
-    const Survivors survivors = disk.LosePower({Names::kSome, Bytes::kSomeSectors, 0}, random_);
+    const Survivors survivors = disk.LosePower(kSomeSectors, random_);
     DiskImage again;
     std::vector<Operation> operations;
     std::size_t opened_at = 0;

@@ -4,14 +4,13 @@
 #include <utility>
 
 namespace kommander::crash {
-namespace {
 
 namespace fs = std::filesystem;
 
-fs::path FastDirectory() {
+std::string FastDirectory() {
   std::error_code error;
   const fs::path memory = "/dev/shm";
-  return fs::is_directory(memory, error) ? memory : fs::temp_directory_path();
+  return (fs::is_directory(memory, error) ? memory : fs::temp_directory_path()).string();
 }
 
 std::string Refill(const std::string& root) {
@@ -19,6 +18,8 @@ std::string Refill(const std::string& root) {
   fs::create_directory(root);
   return root;
 }
+
+namespace {
 
 // A recovered log is one that takes writes again.
 std::string WriteOne(Wal& wal) {

@@ -15,6 +15,11 @@
 
 namespace kommander::crash {
 
+// Directories on a file system in memory where there is one, since durability is modelled.
+[[nodiscard]] std::string FastDirectory();
+// Makes it an empty directory; answers its path.
+std::string Refill(const std::string& root);
+
 // How far a script came, told in operations of the disk.
 struct Progress {
   std::vector<std::size_t> answered_at;  // by step: how many operations had been made by then
@@ -38,7 +43,6 @@ struct Outcome {
   }
 };
 
-// Directories on a file system in memory, since durability is modelled.
 class Workshop {
  public:
   explicit Workshop(const Backend& backend);

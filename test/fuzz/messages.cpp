@@ -71,14 +71,13 @@ AppendRequest Append(Choices& choices) {
   append.previous_term = Term(choices.Number());
   append.commit = Index(choices);
   for (std::size_t left = choices.Below(6); left != 0; --left) {
-    const std::uint64_t physical = choices.Number();
-    const std::uint32_t counter = choices.Number32();
-    const Ticket ticket(physical, counter, NodeId(choices.Number32()));
+    const std::uint64_t word = choices.Number();
+    const Ticket ticket = HlcTimestamp::FromWord(word, NodeId(choices.Number32()));
     std::string body = choices.Text(200);
     // Long enough to be referenced where it lies, now and then.
     if (choices.Below(8) == 7) body.resize(choices.Number() % 70000, 'b');
     const Term term(choices.Number());
-    append.entries.emplace_back(term, Index(choices), static_cast<EntryKind>(choices.Below(3)),
+    append.entries.emplace_back(term, Index(choices), static_cast<EntryKind>(choices.Below(9)),
                                 ticket, Payload(body));
   }
   return append;
@@ -91,8 +90,9 @@ void RunValues(ByteSpan input) {
   while (!choices.AtEnd() && messages.size() < 64) {
     const PartitionId partition(choices.Number32());
     const Term term(choices.Number());
-    messages.emplace_back(partition, codec::testing::kRoute.from, codec::testing::kRoute.to, term,
-                          ChooseBody(choices));
+    const NodeId from = codec::testing::kRoute.from;
+    messages.emplace_back(partition, from, codec::testing::kRoute.to, term, ChooseBody(choices));
+    messages.back().stamp = HlcTimestamp::FromWord(term.value() / 3, from);
   }
   for (const Message& message : messages) FUZZ_REQUIRE(encoder.Add(message));
   encoder.Finish();
@@ -105,7 +105,7 @@ void RunValues(ByteSpan input) {
 
 std::vector<std::string> ValuesSeeds() {
   std::vector<std::string> seeds;
-  for (char kind = 0; kind < 9; ++kind) {
+  for (char kind = 0; kind < 14; ++kind) {
     std::string seed{'\3', '\2', kind};
     for (char i = 1; i < 40; ++i) seed += i;
     seeds.push_back(seed);
@@ -114,10 +114,52 @@ std::vector<std::string> ValuesSeeds() {
   return seeds;
 }
 
+MessageBody ChooseLaterBody(Choices& choices) {
+  switch (choices.Below(5)) {
+    case 0: {
+      SnapshotOffer m;
+      m.info = SnapshotInfo(Index(choices), Term(choices.Number()), choices.Number(), {});
+      for (std::byte& byte : m.info.sha256) byte = static_cast<std::byte>(choices.Byte());
+      return m;
+    }
+    case 1: {
+      const LogIndex index = Index(choices);
+      const std::uint64_t offset = choices.Number();
+      return SnapshotChunk(index, offset, Payload(choices.Text(200)));
+    }
+    case 2: {
+      const LogIndex index = Index(choices);
+      const std::uint64_t received = choices.Number();
+      return SnapshotReply(index, received, static_cast<SnapshotReply::State>(choices.Below(3)));
+    }
+    case 3: {
+      ForwardRequest m;
+      m.number = choices.Number();
+      m.patience_ms = choices.Number();
+      m.expected_generation = Generation(choices.Number());
+      m.kind = static_cast<EntryKind>(choices.Below(9));
+      m.await_apply = choices.Coin();
+      m.body = Payload(choices.Text(200));
+      return m;
+    }
+    default: {
+      ForwardReply m;
+      m.number = choices.Number();
+      m.error = choices.Number32();
+      m.leader = NodeId(choices.Number32());
+      m.ticket = HlcTimestamp::FromWord(choices.Number(), m.leader);
+      m.index = Index(choices);
+      m.term = Term(choices.Number());
+      m.count = choices.Number32();
+      return m;
+    }
+  }
+}
+
 }  // namespace
 
 MessageBody ChooseBody(Choices& choices) {
-  switch (choices.Below(9)) {
+  switch (choices.Below(14)) {
     case 0: {
       VoteRequest m;
       m.last_index = Index(choices);
@@ -163,7 +205,8 @@ MessageBody ChooseBody(Choices& choices) {
       m.index = Index(choices);
       return m;
     }
-    default: return TransferRequest();
+    case 8: return TransferRequest();
+    default: return ChooseLaterBody(choices);
   }
 }
 

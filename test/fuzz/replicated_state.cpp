@@ -2,6 +2,7 @@
 // ledger, the commands of the system partition, pins.
 #include "choices.hpp"
 #include "cluster/system_command.hpp"
+#include "cluster/system_state.hpp"
 #include "manager/store.hpp"
 #include "raft/ledger.hpp"
 #include "raft/membership.hpp"
@@ -65,6 +66,12 @@ Payload Encode(const cluster::SystemCommand& command) {
   if (const auto* added = std::get_if<cluster::AddMemberCommand>(&command)) {
     return cluster::EncodeAddMember(added->node);
   }
+  if (const auto* set = std::get_if<cluster::SetSettingCommand>(&command)) {
+    return cluster::EncodeSetSetting(set->name, set->value.bytes(), set->expected);
+  }
+  if (const auto* removed = std::get_if<cluster::RemoveSettingCommand>(&command)) {
+    return cluster::EncodeRemoveSetting(removed->name, removed->expected);
+  }
   const auto& initialise = std::get<cluster::InitialiseCommand>(command);
   return cluster::EncodeInitialise(initialise.members, initialise.partitions);
 }
@@ -87,7 +94,22 @@ Payload ChooseCommand(Choices& choices) {
   return cluster::EncodeInitialise(members, partitions);
 }
 
+// A state that was taken over is what its bytes say, and goes on like any other.
+void RunSystemState(ByteSpan bytes) {
+  cluster::SystemState state;
+  if (!state.Restore(bytes)) {
+    FUZZ_REQUIRE(state == cluster::SystemState());
+    return;
+  }
+  FUZZ_REQUIRE(state.Serialize() == Payload(bytes));
+  const cluster::SystemState before = state;
+  const Payload set = cluster::EncodeSetSetting("fuzz", {}, LogIndex());
+  const auto change = state.Apply(set.bytes(), LogIndex(1));
+  FUZZ_REQUIRE(cluster::SystemState::IsChange(change) == !(state == before));
+}
+
 void RunSystemCommand(ByteSpan input) {
+  RunSystemState(input);
   Choices choices(input);
   const Payload bytes = choices.Coin() ? ChooseCommand(choices) : Payload(choices.rest());
   const auto command = cluster::DecodeSystemCommand(bytes.bytes());
@@ -105,6 +127,14 @@ std::vector<std::string> SystemCommandSeeds() {
     seeds.push_back('\0' + std::string(cluster::EncodeInitialise(members, map).text()));
   }
   seeds.push_back('\0' + std::string(cluster::EncodePin(NodeId(2), Incarnation(9)).text()));
+  const Payload set = cluster::EncodeSetSetting("limits/rate", AsBytes("100"), {});
+  seeds.push_back('\0' + std::string(set.text()));
+  const Payload removed = cluster::EncodeRemoveSetting("limits/rate", LogIndex(9));
+  seeds.push_back('\0' + std::string(removed.text()));
+  cluster::SystemState state;
+  state.Apply(cluster::EncodeInitialise(members, {}).bytes(), LogIndex(1));
+  state.Apply(set.bytes(), LogIndex(2));
+  seeds.emplace_back(state.Serialize().text());
   seeds.push_back({1, 0, 3, 1, 11, 2, 22, 3, 33, 1, 1, 1, 2});
   seeds.push_back({1, 1, 2, 9});
   return seeds;

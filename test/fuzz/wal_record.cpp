@@ -60,6 +60,10 @@ void DecodeOfPartition(std::size_t type, const RecordBytes& record) {
   } else if (type == 2) {
     const auto hint = codec::DecodeCommitHintRecord(kPartition, record);
     FUZZ_REQUIRE(!hint || Same(codec::EncodeCommitHintRecord(kPartition, *hint), record));
+  } else if (type == 8) {
+    const auto application = codec::DecodeApplicationRecord(kPartition, record);
+    FUZZ_REQUIRE(!application ||
+                 Same(codec::EncodeApplicationRecord(kPartition, *application), record));
   } else {
     const auto boundary = codec::DecodeBoundaryRecord(kPartition, record);
     FUZZ_REQUIRE(!boundary || Same(codec::EncodeBoundaryRecord(kPartition, *boundary), record));
@@ -90,12 +94,12 @@ void DecodeOfStore(std::size_t type, RecordBytes record, bool seal) {
 }
 
 void RunBytes(Choices& choices) {
-  const std::size_t type = choices.Below(8);
+  const std::size_t type = choices.Below(9);
   const bool seal = choices.Byte() != 0xff;
   const ByteSpan rest = choices.rest();
   RecordBytes record(rest.begin(), rest.end());
   if (type == 0) return DecodeEntry(std::move(record), seal);
-  const bool of_partition = type <= 3;
+  const bool of_partition = type <= 3 || type == 8;
   if (seal && of_partition) Seal(record, PartitionChecksum());
   if (seal && type == 5) Seal(record, codec::Crc32c(AsBytes(kKey)));
   if (seal && (type == 4 || type == 6)) Seal(record, 0);
@@ -112,6 +116,7 @@ void RunValues(Choices& choices) {
   boundary.digest = choices.Number();
   boundary.configuration = choices.Configuration();
   boundary.ledger = Payload(choices.Bytes(20));
+  boundary.system = Payload(choices.Bytes(20));
   const RecordBytes boundary_bytes = codec::EncodeBoundaryRecord(kPartition, boundary);
   FUZZ_REQUIRE(codec::DecodeBoundaryRecord(kPartition, boundary_bytes) == boundary);
   FUZZ_REQUIRE(!codec::DecodeBoundaryRecord(PartitionId(4), boundary_bytes));
@@ -165,6 +170,7 @@ std::vector<std::string> Seeds() {
           seed(5, codec::EncodeMetadataRecord(kKey, AsBytes("value"))),
           seed(6, codec::EncodeBatchNumberRecord(17)),
           seed(7, codec::EncodeSyncedSlot(17)),
+          seed(8, codec::EncodeApplicationRecord(kPartition, {kIndex, LogIndex(3)})),
           {1, 9, 2, 5, 2, 1, 2, 1, 4, 2, 1, 3, 1, 1, 3, 5, 1, 1, 0, 0, 2, 'a', 'b', 3, 1, 77}};
 }
 

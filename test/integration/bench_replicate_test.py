@@ -69,8 +69,27 @@ class BenchReplicate(unittest.TestCase):
         self.assertGreater(result['bytes_written_per_commit'], 128)
         self.assertLess(result['syncs_per_commit'], 2)
 
+    def test_calls_take_turns(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, 'result.json')
+            ended = run('--calls', 'write,session,manual,read', '--rounds', '2', '--outstanding',
+                        '8', '--wal', 'memory', '--transport', 'memory', *SHORT, '--json', file)
+            self.assertEqual((ended.returncode, ended.stderr), (0, ''))
+            with open(file) as stream:
+                result = json.load(stream, object_pairs_hook=no_repetition)
+        self.assertEqual((result['rounds'], result['errors']), (2, 0))
+        for call in ('write', 'session', 'manual', 'read'):
+            self.assertGreater(result[f'{call}_per_second'], 0)
+            self.assertLessEqual(result[f'{call}_p50_us'], result[f'{call}_p99_us'])
+        for call in ('session', 'manual', 'read'):
+            ratio = f'{call}_to_write'
+            self.assertLessEqual(result[f'{ratio}_least'], result[ratio])
+            self.assertLessEqual(result[ratio], result[f'{ratio}_most'])
+
     def test_bad_usage(self):
-        for arguments in (('--processes', '--transport', 'memory'), ('--nodes', '0'),
+        for arguments in (('--calls', 'write,write'), ('--calls', 'shout'), ('--calls', ''),
+                          ('--rounds', '0'),
+                          ('--processes', '--transport', 'memory'), ('--nodes', '0'),
                           ('--nodes', 'three'), ('--wal', 'paper'), ('--frobnicate', '1'),
                           ('--seconds',)):
             ended = run(*arguments)

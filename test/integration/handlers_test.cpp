@@ -1,7 +1,13 @@
 // The application's handlers: plain or coroutines, one after the other within a partition, and no
 // failure of one of them stops the order.
 #include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <stdexcept>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -9,6 +15,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <kommander/memory_snapshots.hpp>
 
 #include "catch.hpp"
 #include "support/test_cluster.hpp"
@@ -305,6 +313,147 @@ TEST_CASE("without handlers entries are delivered to nobody and the node works")
   CHECK(node.journal().size() == 0);
   cluster.StopAll();
   world.Finish();
+}
+
+class NoState final : public StateMachine {
+ public:
+  bool Apply(std::span<const RaftLog>) override { return true; }
+  std::shared_ptr<SnapshotImage> Capture(PartitionId) override { return nullptr; }
+  boost::asio::awaitable<bool> Import(PartitionId, SnapshotSource&) override { co_return true; }
+};
+
+TEST_CASE("what would be registered in vain ends the join, and is named") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 1);
+  TestNode& node = cluster.Create(1);
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  node->UseLogSink([&](const LogRecord& record) {
+    const std::lock_guard lock(mutex);
+    lines.push_back(ToLogfmt(record));
+  });
+  std::string named;
+  SECTION("snapshots of nothing") {
+    node->UseSnapshots(MakeMemorySnapshots());
+    named = "UseSnapshots needs UseStateMachine";
+  }
+  SECTION("a handler of restored entries beside a state machine") {
+    node->UseStateMachine(std::make_shared<NoState>()).OnReplicationReceived({});
+    named = "OnLogRestored";
+  }
+  SECTION("a handler of entries beside a state machine") {
+    node->UseStateMachine(std::make_shared<NoState>()).OnLogRestored({});
+    named = "OnReplicationReceived";
+  }
+  Answer<> join;
+  node->JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::InvalidConfiguration);
+  CHECK(node->JoinDetail().find(named) != std::string::npos);
+  cluster.StopAll();
+  world.Finish();
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].find("event=node_problem") != std::string::npos);
+  CHECK(lines[0].find(named) != std::string::npos);
+}
+
+TEST_CASE("a state machine without handlers of entries, with or without snapshots, is in order") {
+  for (const bool has_snapshots : {false, true}) {
+    World world(World::Kind::kOneThread);
+    TestCluster cluster(world.executor(), 1);
+    TestNode& node = cluster.Create(1);
+    node->OnLogRestored({}).OnReplicationReceived({});
+    node->UseStateMachine(std::make_shared<NoState>());
+    if (has_snapshots) node->UseSnapshots(MakeMemorySnapshots());
+    cluster.JoinAll();
+    cluster.Write(1, "x");
+    cluster.StopAll();
+    world.Finish();
+  }
+}
+
+boost::asio::awaitable<bool> FailLater(bool throws) {
+  if (throws) throw std::runtime_error("no");
+  co_return false;
+}
+
+boost::asio::awaitable<bool> WaitForCancel(bool waits, std::shared_ptr<std::atomic<bool>> runs) {
+  if (!waits) co_return true;
+  runs->store(true);
+  const auto executor = co_await boost::asio::this_coro::executor;
+  boost::asio::steady_timer never(executor, boost::asio::steady_timer::time_point::max());
+  co_await never.async_wait(boost::asio::use_awaitable);
+  co_return true;
+}
+
+// One that fails, as a coroutine or not, by an answer or by throwing.
+template <class... Arguments>
+Handler<Arguments...> Failing(bool is_coroutine, bool throws) {
+  if (!is_coroutine) {
+    return [throws](const Arguments&...) {
+      if (throws) throw std::runtime_error("no");
+      return false;
+    };
+  }
+  return [throws](Arguments...) { return FailLater(throws); };
+}
+
+TEST_CASE("handlers that fail are told by their names, coroutines like plain ones") {
+  for (int way = 0; way < 4; ++way) {
+    const bool is_coroutine = (way & 1) != 0;
+    const bool throws = (way & 2) != 0;
+    CAPTURE(is_coroutine, throws);
+    World world(World::Kind::kOneThread);
+    TestCluster cluster(world.executor(), 1, [](RaftConfiguration& configuration) {
+      configuration.LogInterval(Duration::zero());
+    });
+    TestNode& node = cluster.Create(1);
+    std::mutex mutex;
+    std::map<std::string, int> failed;
+    node->UseLogSink([&](const LogRecord& record) {
+      if (record.event != "handler_failed" || record.partition != PartitionId(1)) return;
+      const std::lock_guard lock(mutex);
+      ++failed[std::string(std::get<std::string_view>(record.fields.back().value))];
+    });
+    node->OnRestoreStarted(Failing<PartitionId>(is_coroutine, throws));
+    node->OnRestoreFinished(Failing<PartitionId>(is_coroutine, throws));
+    node->OnLeaderChanged(Failing<PartitionId, NodeId>(is_coroutine, throws));
+    node->OnReplicationReceived(Failing<RaftLog>(is_coroutine, throws));
+    node->OnReplicationError(Failing<RaftLog>(is_coroutine, throws));
+    cluster.JoinAll();
+    cluster.Write(1, "x");
+    REQUIRE(Eventually([&] {
+      const std::lock_guard lock(mutex);
+      return failed["OnReplicationError"] == 1;
+    }));
+    {
+      const std::lock_guard lock(mutex);
+      CHECK(failed["OnRestoreStarted"] == 1);
+      CHECK(failed["OnRestoreFinished"] == 1);
+      CHECK(failed["OnLeaderChanged"] >= 1);
+      CHECK(failed["OnReplicationReceived"] == 1);
+    }
+    cluster.StopAll();
+    world.Finish();
+  }
+}
+
+TEST_CASE("a handler that a stop has cancelled has not failed") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 1);
+  TestNode& node = cluster.Create(1);
+  std::atomic<int> failed{0};
+  const auto runs = std::make_shared<std::atomic<bool>>(false);
+  node->UseLogSink([&](const LogRecord& record) {
+    if (record.event == "handler_failed") ++failed;
+  });
+  node->OnLeaderChanged([runs](PartitionId partition, NodeId) {
+    return WaitForCancel(partition == PartitionId(1), runs);
+  });
+  cluster.JoinAll();
+  REQUIRE(Eventually([&] { return runs->load(); }));
+  cluster.StopAll();
+  world.Finish();
+  CHECK(failed == 0);
 }
 
 TEST_CASE("a handler that is registered after JoinCluster is refused") {

@@ -6,6 +6,7 @@
 import concurrent.futures
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -147,12 +148,12 @@ class KvTest(unittest.TestCase):
             self.assertRegex(partition['hash'], '^[0-9a-f]{16}$')
             self.assertIn(partition['role'], ('leader', 'follower', 'candidate', 'learner'))
         for method, path, body in (('PUT', '/kv/a', 'x'), ('GET', '/kv/a', None),
+                                   ('GET', '/kv/a?local=1', None),
                                    ('DELETE', '/kv/a', None), ('POST', '/log/1', 'x'),
                                    ('POST', '/kv/a/cas', '{"expect":null,"value":null}')):
             status, answer = request_json(node, method, path, body)
             self.assertEqual((status, answer['outcome']), (503, 'not_applied'), (method, path))
             self.assertIn('error', answer)
-        self.assertEqual(request(node, 'GET', '/kv/a?local=1')[0], 404)
         self.assertEqual(request_json(node, 'GET', '/log/1'), (200, []))
         self.stop(node)
 
@@ -337,6 +338,15 @@ class KvTest(unittest.TestCase):
 
     # --- Faults ---
 
+    def test_13_metrics(self):
+        status, text = request(self.nodes[0], 'GET', '/metrics')
+        self.assertEqual(status, 200)
+        text = text.decode() if isinstance(text, bytes) else text
+        self.assertIn('\nkommander_initialized 1\n', text)
+        self.assertIn('# TYPE kommander_commit_seconds histogram', text)
+        leads = re.findall(r'^kommander_partition_leads\{partition="(\d+)"\} ([01])', text, re.M)
+        self.assertEqual(len(leads), PARTITIONS + 1, text)
+
     def test_20_leader_killed(self):
         acknowledged = {}
         for i in range(50):
@@ -408,6 +418,59 @@ class KvTest(unittest.TestCase):
                 self.assertEqual(swap(nodes[0], None, worst)[0], 200)
                 for node in nodes:
                     self.assertEqual(swap(node, worst, worst)[0], 200)
+            finally:
+                for node in nodes:
+                    node.ask_to_stop()
+                problems = [problem for node in nodes if (problem := node.await_stop())]
+            self.assertEqual(problems, [])
+
+    # --- Snapshots ---
+
+    def test_24_snapshots(self):
+        """Whoever was away too long gets a snapshot; whoever starts again begins with one."""
+        with tempfile.TemporaryDirectory(prefix='kv_test.') as folder:
+            nodes = make_nodes(PROGRAM, folder, options=('--snapshot-entries', '20'))
+
+            def partition_metric(node, name):
+                _, text = request(node, 'GET', '/metrics')
+                found = re.search(rf'^kommander_partition_{name}\{{partition="1"\}} (\d+)',
+                                  text.decode(), re.M)
+                return int(found.group(1))
+            try:
+                for node in nodes:
+                    node.start()
+                for node in nodes:
+                    self.await_listening(node)
+                self.await_leaders(nodes)
+                value = 'a \N{SNOWMAN} value'.encode()
+                odd_keys = (f'a%20key%ff{i}' for i in range(100))
+                odd_key = next(key for key in odd_keys
+                               if self.put(nodes[0], key, value)['partition'] == 1)
+                absent = nodes[2]
+                absent.kill()
+                self.await_leaders(nodes[:2])
+                for i in range(200):
+                    status, answer = request_json(nodes[i % 2], 'POST', '/log/1', f'line {i}')
+                    self.assertEqual(status, 200, answer)
+                for node in nodes[:2]:
+                    await_true('the log begins with a snapshot',
+                               lambda n=node: partition_metric(n, 'first_index') > 150)
+                absent.start()
+                self.await_listening(absent)
+                self.await_leaders(nodes)
+                await_true('a snapshot has come',
+                           lambda: partition_metric(absent, 'snapshots_received_total') == 1)
+                _, expected = request_json(nodes[0], 'GET', '/log/1')
+                self.assertEqual([line['data'] for line in expected],
+                                 [f'line {i}' for i in range(200)])
+                for restarted in nodes:
+                    restarted.kill()
+                    restarted.start()
+                    self.await_listening(restarted)
+                    self.await_leaders(nodes)
+                    await_true('every line is there again', lambda n=restarted:
+                               request_json(n, 'GET', '/log/1')[1] == expected)
+                    self.assertEqual(request(restarted, 'GET', '/kv/' + odd_key), (200, value))
             finally:
                 for node in nodes:
                     node.ask_to_stop()

@@ -96,6 +96,9 @@ class FrozenScheduler final : public IoScheduler {
     tasks_.push_back(std::move(task));
     return {};
   }
+  error_code SubmitFileTask(std::function<void(bool cancelled)>) override {
+    return RaftErrc::NodeStopped;
+  }
   bool IsSaturated(PartitionId) const noexcept override { return false; }
   IoStatistics Statistics() const noexcept override { return {}; }
   void Stop(std::function<void()> done) override { done(); }

@@ -241,12 +241,13 @@ TEST_CASE("a node with a failed disk can be stopped like any other") {
 
 TEST_CASE("a full disk refuses proposals until there is room again") {
   World world(World::Kind::kFourThreads);
-  TestCluster cluster(world.executor(), 1);
+  TestCluster cluster(world.executor(), 1,
+                      [](RaftConfiguration& configuration) { configuration.FreeBytesMin(5000); });
   auto disk = std::make_shared<testing::FaultyWal>();
   cluster.Create(cluster.ConfigurationOf(1), disk);
   cluster.JoinAll();
   cluster.Write(1, "before");
-  disk->SetFreeBytes(1);
+  disk->SetFreeBytes(4999);
   const auto write_until = [&](const char* what, const error_code& expected) {
     const bool has_come = Eventually([&] {
       Answer<ReplicateResult> write;
@@ -261,11 +262,69 @@ TEST_CASE("a full disk refuses proposals until there is room again") {
   cluster.raft(1).ReadBarrier(1, read.Token());
   read.Get();
   CHECK_FALSE(cluster.raft(1).Status(1).failed);
-  disk->SetFreeBytes(std::uint64_t{1} << 40);
+  disk->SetFreeBytes(5000);
   write_until("room", error_code());
   cluster.journal(1).WaitForText(1, "room");
   cluster.StopAll();
   world.Finish();
+}
+
+// Writes one entry into a log whose disk is held, and another while that is on its way.
+error_code WriteBehindHeldDisk(const TestCluster::Tuning& tuning, PartitionId first,
+                               PartitionId second, const std::string& text = "x") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 1, tuning);
+  auto disk = std::make_shared<testing::FaultyWal>();
+  cluster.Create(cluster.ConfigurationOf(1), disk);
+  cluster.JoinAll();
+  cluster.Write(first, "before");
+  cluster.Write(second, "before");
+  error_code refusal;
+  const bool was_held = Eventually([&] {
+    disk->Hold();
+    const LogIndex last = cluster.raft(1).Status(first).last;
+    Answer<ReplicateResult> write;
+    cluster.raft(1).ReplicateLogs(first, "Text", text, write.Token());
+    const bool is_on_its_way =
+        Eventually([&] { return write.HasCome() || cluster.raft(1).Status(first).last > last; });
+    if (is_on_its_way && !write.HasCome()) {
+      Answer<ReplicateResult> next;
+      cluster.raft(1).ReplicateLogs(second, "Text", "behind it",
+                                    ReplicateOptions().Timeout(milliseconds(300)), next.Token());
+      refusal = next.Wait();
+    }
+    disk->Release();
+    (void)write.Wait();
+    return bool(refusal);
+  });
+  CHECK(was_held);
+  cluster.StopAll();
+  world.Finish();
+  return refusal;
+}
+
+TEST_CASE("what is on its way to the disk is bounded, of one partition and of all") {
+  const auto none = [](RaftConfiguration& configuration) { configuration.InitialPartitions(2); };
+  CHECK(WriteBehindHeldDisk(none, 1, 1) == RaftErrc::ProposalTimeout);
+  const auto one = [](RaftConfiguration& configuration) {
+    configuration.InitialPartitions(2).QueuedWritesMax(1);
+  };
+  CHECK(WriteBehindHeldDisk(one, 1, 1) == RaftErrc::ProposalQueueFull);
+  CHECK(WriteBehindHeldDisk(one, 1, 2) == RaftErrc::ProposalTimeout);
+  const auto one_of_all = [](RaftConfiguration& configuration) {
+    configuration.InitialPartitions(2).NodeQueuedWritesMax(1);
+  };
+  CHECK(WriteBehindHeldDisk(one_of_all, 1, 2) == RaftErrc::ProposalQueueFull);
+  const auto bytes = [](RaftConfiguration& configuration) {
+    configuration.InitialPartitions(2).EntryBytesMax(2048).QueuedWriteBytesMax(2048);
+  };
+  CHECK(WriteBehindHeldDisk(bytes, 1, 1) == RaftErrc::ProposalTimeout);
+  CHECK(WriteBehindHeldDisk(bytes, 1, 1, std::string(1960, 'x')) == RaftErrc::ProposalQueueFull);
+  const auto bytes_of_all = [](RaftConfiguration& configuration) {
+    configuration.InitialPartitions(2).EntryBytesMax(2048).NodeQueuedWriteBytesMax(2048);
+  };
+  CHECK(WriteBehindHeldDisk(bytes_of_all, 1, 2, std::string(1960, 'x')) ==
+        RaftErrc::ProposalQueueFull);
 }
 
 TEST_CASE("a store with members that do not decode is refused, by name") {

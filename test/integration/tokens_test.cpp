@@ -169,7 +169,7 @@ TEST_CASE("a callback may be a lambda or a type that can only be moved") {
   Answer<ReplicateResult> with_options;
   sole.raft().ReplicateLogs(1, "Text", "options", ReplicateOptions().AwaitApply(),
                             with_options.Token());
-  with_options.Get();
+  CHECK(with_options.Get().leader == NodeId(1));
   CHECK(sole.cluster.journal(1).Delivered(1) ==
         std::vector<std::string>{"callback", "moved", "options"});
 }

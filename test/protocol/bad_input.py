@@ -8,9 +8,8 @@ import struct
 import time
 
 from peer import (APPEND, APPENDS, BEATS, HEARTBEAT, HEARTBEAT_REPLY, HELLO, HELLO_ACK, PATIENCE_S,
-                  PAYLOAD_MAX, PING, PONG, READ_REQUEST, REJECT, VOTE_REPLY, VOTES, Connection,
-                  Entry, Hello, Message, bootstrap_digest, decode_hello, encode_hello,
-                  encode_message)
+                  PAYLOAD_MAX, PING, PONG, REJECT, VOTE_REPLY, VOTES, Connection, Entry, Hello,
+                  Message, bootstrap_digest, decode_hello, encode_hello, encode_message)
 
 __all__ = ('PAYLOAD_MAX', 'ROWS', 'Rows', 'greet')
 
@@ -220,20 +219,20 @@ ROWS = {
     'd4': then(VOTES, batch(FREE, count=2)),
     'd5': then(VOTES, batch(FREE, tail=b'x')),
     'd6': then(VOTES, batch(FREE._replace(type=0))),
-    'd7': then(VOTES, batch(FREE._replace(type=10))),
+    'd7': then(VOTES, batch(FREE._replace(type=15))),
     'd8': then(BEATS, batch(BEAT._replace(flags=1))),
     'd9': then(BEATS, patched(batch(BEAT), 14, b'\x01')),
     'd10': then(VOTES, batch(BEAT)),
     'd11': then(BEATS, batch(FREE)),
-    'd12': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(65424))), FREE)),
-    'd13': then(APPENDS, patched(batch(append()), 52, b'\x01')),
-    'd14': then(APPENDS, patched(batch(append(Entry(1, 1, 1, b'four'))), 96, b'\x05')),
-    'd15': then(APPENDS, batch(append(Entry(1, 1, 3)))),
-    'd16': then(BEATS, batch(*[BEAT] * 32766, *[Message(READ_REQUEST, NOWHERE, 1, (1,))] * 2)),
-    'd17': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(16777116))))),
+    'd12': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(65408))), FREE)),
+    'd13': then(APPENDS, patched(batch(append()), 60, b'\x01')),
+    'd14': then(APPENDS, patched(batch(append(Entry(1, 1, 1, b'four'))), 104, b'\x05')),
+    'd15': then(APPENDS, batch(append(Entry(1, 1, 9)))),
+    'd16': then(BEATS, batch(*[BEAT] * 26214)),
+    'd17': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(16777108))))),
     'd18': then(BEATS, batch(Message(HEARTBEAT, 0, 0, (0, 0)))),
     'd19': then(APPENDS, batch(append(Entry(1, 5), partition=0))),
-    'd20': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(65420))), FREE)),
+    'd20': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(65404))), FREE)),
     'e1': answer(None, header_crc_flip=1),
     'e2': answer(None, sequence=1),
     'e3': answer((PONG, b'')),

@@ -22,8 +22,8 @@ Hello = collections.namedtuple(
     'Hello', 'node to incarnation version_min version_max flags zero cluster_bytes digest pin nonce'
     ' cluster', defaults=(1, 1, 0, 0, 0, 0, 0, 0, b''))
 Entry = collections.namedtuple('Entry', 'term index kind body ticket', defaults=(0, b'', (0, 0, 0)))
-Message = collections.namedtuple('Message', 'type partition term numbers flags entries',
-                                 defaults=((), 0, ()))
+Message = collections.namedtuple('Message', 'type partition term numbers flags entries stamp',
+                                 defaults=((), 0, (), 0))
 CRC_TABLE = [functools.reduce(lambda crc, _: crc >> 1 ^ (crc & 1) * 0x82F63B78, range(8), value)
              for value in range(256)]
 
@@ -57,7 +57,7 @@ def decode_hello(payload):
 
 
 def encode_message(m):
-    data = struct.pack(f'<BBHIQ{len(m.numbers)}Q', *m[:1], m.flags, 0, *m[1:3], *m.numbers)
+    data = struct.pack(f'<BBHIQQ{len(m[3])}Q', m[0], m.flags, 0, *m[1:3], m.stamp, *m.numbers)
     if m.type == APPEND:
         data += struct.pack('<II', len(m.entries), sum(len(entry.body) for entry in m.entries))
         data += b''.join(struct.pack(ENTRY_FORMAT, e.term, e.index, *e.ticket, e.kind, len(e.body))
@@ -68,9 +68,9 @@ def encode_message(m):
 def decode_messages(payload):
     at, messages = 12, []
     while at < len(payload):
-        kind, flags, _, partition, term = struct.unpack_from('<BBHIQ', payload, at)
-        numbers = struct.unpack_from(f'<{NUMBERS_OF[kind]}Q', payload, at + 16)
-        at, entries = at + 16 + 8 * len(numbers), []
+        kind, flags, _, partition, term, stamp = struct.unpack_from('<BBHIQQ', payload, at)
+        numbers = struct.unpack_from(f'<{NUMBERS_OF[kind]}Q', payload, at + 24)
+        at, entries = at + 24 + 8 * len(numbers), []
         if kind == APPEND:
             body_at = at + 8 + 40 * struct.unpack_from('<I', payload, at)[0]
             for head in range(at + 8, body_at, 40):
@@ -79,7 +79,7 @@ def decode_messages(payload):
                 body, body_at = payload[body_at:body_at + size], body_at + size
                 entries.append(Entry(*start, entry_kind, body, (milliseconds, counter, node)))
             at = body_at
-        messages.append(Message(kind, partition, term, numbers, flags, tuple(entries)))
+        messages.append(Message(kind, partition, term, numbers, flags, tuple(entries), stamp))
     assert len(messages) == struct.unpack_from('<I', payload, 8)[0], 'as many as announced'
     return messages
 

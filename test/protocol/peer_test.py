@@ -156,7 +156,7 @@ class PeerTest(unittest.TestCase):
         peer.terms[partition], peer.votes[partition] = term, 2
         self.await_reply(
             peer, lambda: peer.say(VOTE_REQUEST, partition, *last, 0),
-            VOTE_REPLY, lambda message: message[1:] == (partition, term, (), GRANTED, ()))
+            VOTE_REPLY, lambda message: message[1:6] == (partition, term, (), GRANTED, ()))
         return term
 
     def append(self, peer, partition, previous, commit, *entries):

@@ -17,6 +17,7 @@
 #include "invariants/leader_completeness.hpp"
 #include "invariants/linearizability.hpp"
 #include "invariants/linearizable_reads.hpp"
+#include "invariants/log_bounds.hpp"
 #include "invariants/log_matching.hpp"
 #include "invariants/monotonic_progress.hpp"
 #include "invariants/nothing_in_silence.hpp"
@@ -24,6 +25,7 @@
 #include "invariants/promises_are_synced.hpp"
 #include "invariants/refused_has_no_effect.hpp"
 #include "invariants/state_machine_safety.hpp"
+#include "invariants/tickets_settled_once.hpp"
 #include "invariants/vote_immutability.hpp"
 
 namespace kommander::sim {
@@ -35,7 +37,8 @@ constexpr std::size_t kViolationsKept = 20;
 bool IsSame(const PartitionStatus& a, const PartitionStatus& b) noexcept {
   return a.applied == b.applied && a.committed == b.committed && a.durable == b.durable &&
          a.last == b.last && a.term == b.term && a.role == b.role && a.leader == b.leader &&
-         a.ready == b.ready && a.failed == b.failed && a.digest == b.digest;
+         a.ready == b.ready && a.failed == b.failed && a.digest == b.digest && a.first == b.first &&
+         a.checkpoint == b.checkpoint && a.floor == b.floor;
 }
 
 }  // namespace
@@ -50,6 +53,12 @@ std::string_view ToString(OperationKind kind) noexcept {
     case OperationKind::kReconfigure: return "reconfiguration";
     case OperationKind::kJoin: return "join";
     case OperationKind::kStop: return "stop";
+    case OperationKind::kPrepare: return "prepared write";
+    case OperationKind::kDecide: return "decision";
+    case OperationKind::kOpenSession: return "open a session";
+    case OperationKind::kCloseSession: return "close a session";
+    case OperationKind::kSessionWrite: return "write of a session";
+    case OperationKind::kCheckpoint: return "checkpoint";
   }
   return "?";
 }
@@ -80,6 +89,8 @@ Checker::Checker() {
   Add<AcknowledgedIsDurable>();
   places_ = &Add<AcknowledgedIsCommitted>();
   Add<RefusedHasNoEffect>();
+  Add<TicketsSettledOnce>();
+  Add<LogBounds>();
   Add<AppliedInBounds>();
   Add<DurableIsSynced>();
   Add<PromisesAreSynced>();
@@ -137,6 +148,10 @@ void Checker::Look(NodeId node, const PartitionStatus& status) {
 
 void Checker::Delivered(NodeId node, const RaftLog& log, bool restored) {
   for (const auto& invariant : invariants_) invariant->OnDelivered(node, log, restored);
+}
+
+void Checker::StateReplaced(NodeId node, PartitionId partition, std::size_t count) {
+  for (const auto& invariant : invariants_) invariant->OnStateReplaced(node, partition, count);
 }
 
 void Checker::Began(const ClientOperation& operation) {

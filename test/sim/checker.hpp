@@ -52,6 +52,9 @@ class Checker final : public Observer {
   // Compared with the last one; equal ones cost a comparison.
   void Look(NodeId node, const PartitionStatus& status);
   void Delivered(NodeId node, const RaftLog& log, bool restored);
+  // The node's state of the partition is now what the first `count` payloads that anybody delivers
+  // make of it: kept from an earlier life, or imported.
+  void StateReplaced(NodeId node, PartitionId partition, std::size_t count);
   void Began(const ClientOperation& operation);
   void Ended(const ClientOperation& operation);
   void EndedAgain(const ClientOperation& operation);

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include <kommander/errors.hpp>
 #include <kommander/ids.hpp>
+#include <kommander/raft_log.hpp>
 #include <kommander/time.hpp>
 
 namespace kommander::sim {
@@ -20,6 +23,12 @@ enum class OperationKind : std::uint8_t {
   kReconfigure,
   kJoin,
   kStop,
+  kPrepare,  // a write that waits for a decision
+  kDecide,   // one about a prepared write
+  kOpenSession,
+  kCloseSession,
+  kSessionWrite,  // an attempt; several may be the same write
+  kCheckpoint,
 };
 [[nodiscard]] std::string_view ToString(OperationKind kind) noexcept;
 
@@ -32,6 +41,19 @@ enum class OperationEnd : std::uint8_t {
 // The type of the simulated clients' payloads, which begin with the operation's number; a payload
 // of another type is a guest's.
 inline constexpr char kOperationType[] = "~sim~";
+inline constexpr char kPreparedType[] = "~prepared~";
+inline constexpr char kSessionType[] = "~session~";
+
+// The number of the client's operation that a payload begins with; none: it is a guest's. Of a
+// write of a session it is the first attempt.
+[[nodiscard]] inline std::optional<std::uint64_t> OperationOf(const RaftLog& log) noexcept {
+  const bool is_ours =
+      log.type() == kOperationType || log.type() == kPreparedType || log.type() == kSessionType;
+  std::uint64_t id = 0;
+  if (!is_ours || log.payload().size() < sizeof id) return std::nullopt;
+  std::memcpy(&id, log.payload().data(), sizeof id);
+  return id;
+}
 
 struct ClientOperation {
   std::uint64_t id = 0;
@@ -45,9 +67,14 @@ struct ClientOperation {
   Instant ended{};
   OperationEnd end = OperationEnd::kOpen;
   error_code error;
-  LogIndex index;        // of a write that succeeded, of a read that was confirmed
-  Term term;             // of a write that succeeded
-  LogIndex acked_floor;  // reads: the highest index that had been acknowledged when it began
+  LogIndex index;             // of a write that succeeded, of a read that was confirmed
+  Term term;                  // of a write that succeeded
+  Ticket ticket;              // of a prepared write that succeeded; the one to be decided
+  std::uint64_t subject = 0;  // kDecide: the prepared write; kSessionWrite: the first attempt
+  bool commits = false;       // kDecide
+  bool forwards = false;      // a node that does not lead may hand it on
+  NodeId leader;              // as the answer says
+  LogIndex acked_floor;       // reads: the highest index that had been acknowledged when it began
 };
 
 }  // namespace kommander::sim

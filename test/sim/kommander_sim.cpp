@@ -129,6 +129,7 @@ SeedReport RunSeed(const Arguments& arguments, std::uint64_t seed, std::string& 
   report.long_disk_stalls = result.long_disk_stalls;
   report.network = result.network;
   report.workload = result.workload;
+  report.features = result.features;
   report.units_torn = result.units_torn;
   report.elections = result.elections;
   report.is_deceived = result.deceived ? 1 : 0;
@@ -309,7 +310,11 @@ void PrintTotals(const Totals& totals, const std::vector<Worker>& workers, doubl
               totals.network.sent, totals.network.delivered, totals.network.lost,
               totals.network.cut, totals.network.duplicated, totals.network.reordered,
               totals.network.connections_dropped, totals.network.encoded, totals.units_torn);
-  std::printf("strange=%" PRIu64 " lies=%" PRIu64 " followed=%" PRIu64 " deceived_seeds=%" PRIu64
+  for (std::size_t i = 0; i < kFeatures; ++i) {
+    std::printf("%s%s=%" PRIu64, i == 0 ? "features: " : " ",
+                std::string(ToString(static_cast<Feature>(i))).c_str(), totals.features[i]);
+  }
+  std::printf("\nstrange=%" PRIu64 " lies=%" PRIu64 " followed=%" PRIu64 " deceived_seeds=%" PRIu64
               "\n",
               totals.network.strange, totals.network.lies, totals.followed, totals.deceived);
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
@@ -349,6 +354,12 @@ bool HasEveryFault(const Arguments& arguments, const Totals& totals) {
     std::printf("%s: %" PRIu64 ", and %" PRIu64 " were required\n", what, count,
                 arguments.require_faults);
   };
+  for (std::size_t i = 0; i < kFeatures; ++i) {
+    const auto feature = static_cast<Feature>(i);
+    const bool needs_others = feature == Feature::kForwarded || feature == Feature::kLogsReplaced;
+    require(!needs_others || arguments.nodes != 1, std::string(ToString(feature)).c_str(),
+            totals.features[i]);
+  }
   require(arguments.stranger, "messages of a stranger that nodes were handed",
           totals.network.strange);
   require(arguments.liar, "lies that nodes were handed", totals.network.lies);

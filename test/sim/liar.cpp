@@ -94,6 +94,7 @@ Message Liar::MakeUp(const SimNode& to) {
   if (chance_.OneIn(20)) message.partition = PartitionId(partitions_ + 1 + AnyNode().value());
   message.from = self_;
   message.to = to_;
+  message.stamp = HlcTimestamp::FromWord(message.stamp.word(), self_);
   if (!PassThroughCodec(message)) FailWorld("a lie does not survive its encoding");
   return message;
 }

@@ -68,7 +68,7 @@ class Regressions(unittest.TestCase):
     def test_the_options_of_a_row_are_replayed(self):
         """A ring needs four nodes; who lies or speaks unasked is counted."""
         table = ('| `plain` | 1 | 5 | – | ring | Nothing. |\n'
-                 '| `with_options` | 1 | 5 | `--nodes 4 --stranger --liar` | ring | Something. |\n'
+                 '| `with_options` | 1 | 10 | `--nodes 4 --stranger --liar` | ring | Something. |\n'
                  '| `few` | 1 | 5 | `--nodes 3 --partitions 1` | ring | A ring of all. |\n')
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, 'README.md'), 'w', encoding='utf-8') as stream:

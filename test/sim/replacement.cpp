@@ -33,7 +33,8 @@ Incarnation PinOf(const SimDisk& disk, NodeId node) {
   return {};
 }
 
-// Where the newest configuration begins that is known to be committed and in the log.
+// Where the newest configuration begins that is known to be committed and in the log; one that the
+// log begins with may be older than that.
 LogIndex NewestSettled(const LogView& view, const std::vector<CommittedItem>& committed) {
   const auto& versions = view.configurations();
   const auto is_settled = [&](const LogView::Version& version) {
@@ -43,6 +44,15 @@ LogIndex NewestSettled(const LogView& view, const std::vector<CommittedItem>& co
     return item && item->chain == committed[version.index.value() - 1].chain;
   };
   return std::find_if(versions.rbegin(), versions.rend(), is_settled)->index;
+}
+
+// Whether the log has, or goes on from, what is committed at the index.
+bool HasCommitted(const LogView& view, LogIndex index,
+                  const std::vector<CommittedItem>& committed) {
+  if (index <= view.base()) return true;
+  const auto item = view.At(index);
+  return item && index.value() <= committed.size() &&
+         item->chain == committed[index.value() - 1].chain;
 }
 
 std::vector<NodeId> Exchange(std::vector<NodeId> list, NodeId from, NodeId to) {
@@ -125,12 +135,17 @@ bool Replacement::KeepsMajorities(PartitionId partition, NodeId lost) const {
     return std::find(holders.begin(), holders.end(), node) != holders.end();
   };
   return std::all_of(views.begin(), views.end(), [&](const LogView* view) {
-    if (NewestSettled(*view, committed) < newest) return true;
+    if (!HasCommitted(*view, newest, committed)) return true;
     const auto& versions = view->configurations();
+    const auto in_force =
+        std::find_if(versions.rbegin(), versions.rend(),
+                     [&](const LogView::Version& version) { return version.index <= newest; });
+    if (in_force != versions.rend() && in_force->configuration.IsJoint()) return false;
+    const auto is_later = [&](const LogView::Version& version) {
+      return in_force == versions.rend() || version.index >= in_force->index;
+    };
     return std::all_of(versions.begin(), versions.end(), [&](const LogView::Version& version) {
-      if (version.index < newest) return true;
-      const bool ends_joint = version.index == newest && version.configuration.IsJoint();
-      return !ends_joint && IsQuorum(version.configuration, remains);
+      return !is_later(version) || IsQuorum(version.configuration, remains);
     });
   });
 }

@@ -21,6 +21,7 @@ struct SeedReport {
   std::uint64_t long_disk_stalls = 0;
   NetworkCounters network;
   WorkloadCounters workload;
+  FeatureCounts features{};
   std::uint64_t units_torn = 0;
   std::uint64_t elections = 0;
   std::uint32_t is_deceived = 0;
@@ -41,6 +42,7 @@ struct Totals {
   std::uint64_t long_disk_stalls = 0;
   NetworkCounters network;
   WorkloadCounters workload;
+  FeatureCounts features{};
   std::uint64_t units_torn = 0;
   std::uint64_t elections = 0;
   std::uint64_t deceived = 0;
@@ -72,6 +74,7 @@ struct Totals {
     workload.reads_confirmed += report.workload.reads_confirmed;
     workload.failed += report.workload.failed;
     workload.died += report.workload.died;
+    sim::Add(features, report.features);
     units_torn += report.units_torn;
     elections += report.elections;
   }

@@ -53,6 +53,8 @@ std::string SimDisk::Problem(const WriteUnit& unit) const {
 void SimDisk::Apply(const WriteUnit& unit) {
   DiskPartition& partition = partitions_[unit.partition];
   if (unit.boundary) {
+    if (unit.drop_log) ++effects_.logs_replaced;
+    if (!unit.drop_log && partition.boundary.index < unit.boundary->index) ++effects_.logs_cut;
     const auto removed =
         unit.drop_log ? partition.entries.size()
                       : std::min<std::uint64_t>(
@@ -69,6 +71,7 @@ void SimDisk::Apply(const WriteUnit& unit) {
   partition.entries.insert(partition.entries.end(), unit.entries.begin(), unit.entries.end());
   if (unit.hard_state) partition.hard_state = *unit.hard_state;
   if (unit.commit_hint) partition.commit_hint = *unit.commit_hint;
+  if (unit.application) partition.application = *unit.application;
   statistics_.bytes_written += unit.SizeBytes();
   ++statistics_.units;
   if (observer_ != nullptr) observer_->OnSynced(node_, unit);
@@ -146,8 +149,10 @@ error_code SimDisk::Recover(PartitionId id, RecoveredPartition& recovered) {
   recovered.boundary = partition->boundary;
   recovered.hard_state = partition->hard_state;
   recovered.commit_hint = partition->commit_hint;
+  recovered.application = partition->application;
   recovered.last_index = partition->last();
   for (const Entry& entry : partition->entries) {
+    recovered.greatest_stamp = std::max(recovered.greatest_stamp, entry.ticket);
     if (recovered.terms.empty() || recovered.terms.back().term != entry.term) {
       recovered.terms.push_back(TermRun{entry.index, entry.term});
     }

@@ -28,6 +28,7 @@ struct DiskPartition {
   BoundaryRecord boundary;
   HardState hard_state;
   LogIndex commit_hint;
+  ApplicationRecord application;
   std::deque<Entry> entries;  // contiguous, the first one at boundary.index + 1
 
   [[nodiscard]] LogIndex last() const noexcept { return boundary.index + entries.size(); }
@@ -56,6 +57,8 @@ struct DiskEffects {
   std::uint64_t units_torn = 0;       // units that a crash found half-way,
   std::uint64_t units_kept = 0;       // and how many of them it kept
   std::uint64_t operations_lost = 0;  // of a task that was cut short by a crash
+  std::uint64_t logs_cut = 0;         // became shorter at their beginning,
+  std::uint64_t logs_replaced = 0;    // or were dropped for a snapshot
 };
 
 // Units of one write that has begun and not ended, in the order of their queue. Of each partition

@@ -61,6 +61,7 @@ struct SimIoScheduler::State : std::enable_shared_from_this<State> {
   std::map<PartitionId, Lane> lanes;
   std::deque<PartitionId> ready;
   std::deque<BlockingTask> tasks;
+  std::deque<std::function<void(bool cancelled)>> file_tasks;  // each has its moment
   std::optional<Batch> running;
   bool task_running = false;
   bool turn_of_task = false;
@@ -118,6 +119,7 @@ struct SimIoScheduler::State : std::enable_shared_from_this<State> {
   error_code WriteBatch(const Batch& batch);
   void AnswerBatch(Batch batch, error_code error);
   void StartTask();
+  void RunFileTask();
   void FailQueued(const std::vector<WriteUnit>& answered, error_code error);
   void FinishRead(const ReadRequest& request, const std::shared_ptr<IoSink>& sink);
   void CloseIfDrained();
@@ -273,7 +275,7 @@ void SimIoScheduler::State::FinishRead(const ReadRequest& request,
 }
 
 void SimIoScheduler::State::CloseIfDrained() {
-  if (!stopping || closed || reads_running > 0) return;
+  if (!stopping || closed || reads_running > 0 || !file_tasks.empty()) return;
   closed = true;
   if (wal) wal->Close();
   for (auto& function : std::exchange(done, {})) function();
@@ -342,6 +344,22 @@ error_code SimIoScheduler::SubmitTask(std::function<void(Wal& wal, bool cancelle
   return {};
 }
 
+void SimIoScheduler::State::RunFileTask() {
+  const auto task = std::move(file_tasks.front());
+  file_tasks.pop_front();
+  task(false);
+  if (stopping) StartNext();
+}
+
+error_code SimIoScheduler::SubmitFileTask(std::function<void(bool cancelled)> task) {
+  State& state = *state_;
+  if (state.stopping || state.dead || !state.wal) return RaftErrc::NodeStopped;
+  state.file_tasks.push_back(std::move(task));
+  const Duration latency = state.chance.Between(state.mood->read_min, state.mood->sync_max);
+  state.AfterDisk(latency, [](State& self) { self.RunFileTask(); });
+  return {};
+}
+
 bool SimIoScheduler::IsSaturated(PartitionId partition) const noexcept {
   const auto found = state_->lanes.find(partition);
   if (found == state_->lanes.end()) return false;
@@ -385,6 +403,7 @@ void SimIoScheduler::Abort() noexcept {
   }
   state.lanes.clear();
   for (BlockingTask& task : std::exchange(state.tasks, {})) task(*state.wal, true);
+  for (auto& task : std::exchange(state.file_tasks, {})) task(true);
   if (state.wal) state.wal->Close();
   for (auto& function : std::exchange(state.done, {})) function();
 }
@@ -402,6 +421,7 @@ void SimIoScheduler::Kill() noexcept {
   state.running.reset();
   state.lanes.clear();
   state.tasks.clear();
+  state.file_tasks.clear();
   state.done.clear();
 }
 

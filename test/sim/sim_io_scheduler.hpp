@@ -83,6 +83,7 @@ class SimIoScheduler final : public IoScheduler {
   error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) override;
   error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) override;
   error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) override;
+  error_code SubmitFileTask(std::function<void(bool cancelled)> task) override;
   [[nodiscard]] bool IsSaturated(PartitionId partition) const noexcept override;
   [[nodiscard]] bool IsDiskFull() const noexcept override;
   [[nodiscard]] IoStatistics Statistics() const noexcept override;

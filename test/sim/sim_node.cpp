@@ -9,6 +9,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <kommander/memory_snapshots.hpp>
+
 #include "guest.hpp"
 #include "manager/raft_node.hpp"
 #include "sim_discovery.hpp"
@@ -18,6 +20,9 @@ namespace kommander::sim {
 namespace asio = boost::asio;
 
 namespace {
+
+constexpr std::size_t kTightEntryBytes = 2048;
+constexpr std::size_t kTightNodeBytes = std::size_t{32} << 10;
 
 // Waits in virtual time inside a coroutine of the process.
 template <class Token>
@@ -64,7 +69,9 @@ SimNode::SimNode(World& world, SimNetwork& network, Checker& checker, NodeId id,
       chance_(world.Fork(0x6e0000 + (copy << 8) + id.value())),
       disk_(
           std::make_shared<SimDisk>(id, world.Fork(0x640000 + (copy << 8) + id.value()), &checker)),
-      clock_(std::make_shared<SimClock>(world)) {
+      clock_(std::make_shared<SimClock>(world)),
+      state_(world.Fork(0x730000 + (copy << 8) + id.value())),
+      snapshots_(MakeMemorySnapshots()) {
   apply_.slow_permille = options_.slow_apply_permille;
   apply_.fail_permille = options_.bad_apply_permille;
   checker_.AddDisk(id_, disk_);
@@ -85,8 +92,11 @@ RaftConfiguration SimNode::MakeConfiguration() const {
       .ElectionTimeout(options_.election_timeout)
       .LeaderTimeout(std::chrono::seconds(2))
       .JoinTimeout(std::chrono::seconds(0));
+  if (options_.application != ApplicationKind::kForgetful) {
+    configuration.CompactionStep(8).RetainedEntries(16).SnapshotEntries(40);
+  }
   if (options_.tight_limits) {
-    configuration.EntryBytesMax(2048)
+    configuration.EntryBytesMax(kTightEntryBytes)
         .QueuedProposalsMax(16)
         .QueuedProposalBytesMax(16 << 10)
         .QueuedMessagesMax(32)
@@ -94,7 +104,11 @@ RaftConfiguration SimNode::MakeConfiguration() const {
         .InflightBytesMax(4096)
         .UncommittedBytesMax(16 << 10)
         .ApplyBytesMax(4096)
-        .CacheBytesMax(2048);
+        .CacheBytesMax(2048)
+        .NodeBytesMax(kTightNodeBytes);
+  }
+  if (options_.node_bytes_max != 0) {
+    configuration.EntryBytesMax(kTightEntryBytes).NodeBytesMax(options_.node_bytes_max);
   }
   return configuration;
 }
@@ -119,6 +133,10 @@ void SimNode::Start() {
   applying_.clear();
   running_since_ = world_.Now();
   checker_.LifeBegan(id_);
+  state_.EndLife();
+  for (const auto& [partition, position] : state_.kept()) {
+    checker_.StateReplaced(id_, partition, position.count);
+  }
   if (options_.guest != nullptr) application_ = options_.guest->Begin(*this, *dependencies.seed);
   RegisterHandlers();
   world_.trace().Event(world_.Now(), "start", id_.value(), life_);
@@ -143,7 +161,10 @@ void SimNode::RegisterHandlers() {
     }
     return [this, restored, life](const RaftLog& log) { return Apply(log, restored, life); };
   };
+  if (options_.application != ApplicationKind::kForgetful) return UseState();
   if (options_.guest == nullptr) {
+    // Checkpoints must not take it for one that keeps what it was handed.
+    raft_->OnDurableIndex([](PartitionId) { return std::optional<LogIndex>(); });
     raft_->OnLogRestored(handler(true));
     raft_->OnReplicationReceived(handler(false));
     return;
@@ -151,6 +172,71 @@ void SimNode::RegisterHandlers() {
   runtime::Handlers& handlers = RaftNodeAccess::Of(*raft_)->handlers();
   raft_->OnLogRestored(WrapHandler(std::move(handlers.log_restored), true));
   raft_->OnReplicationReceived(WrapHandler(std::move(handlers.replication_received), false));
+}
+
+// One life's view of the node's state.
+class SimNode::Machine final : public StateMachine {
+ public:
+  Machine(SimNode& node, ProcessRecord& process)
+      : node_(node), process_(process), life_(node.life_) {}
+  std::optional<LogIndex> AppliedIndex(PartitionId partition) override {
+    return node_.state_.KeptUpTo(partition);
+  }
+  bool Apply(std::span<const RaftLog> logs) override {
+    bool result = true;
+    for (const RaftLog& log : logs) {
+      try {
+        result = node_.Apply(log, false, life_) && result;
+      } catch (const std::runtime_error&) {
+        result = false;  // after all of them
+      }
+    }
+    return result;
+  }
+  std::shared_ptr<SnapshotImage> Capture(PartitionId partition) override {
+    Count(node_.features_, Feature::kSnapshotsTaken);
+    return node_.state_.Capture(partition);
+  }
+  asio::awaitable<bool> Import(PartitionId partition, SnapshotSource& source) override {
+    return node_.Import(partition, source, life_, &process_);
+  }
+
+ private:
+  SimNode& node_;
+  ProcessRecord& process_;
+  const std::uint64_t life_;
+};
+
+void SimNode::UseState() {
+  raft_->UseStateMachine(std::make_shared<Machine>(*this, process_->record()));
+  raft_->UseSnapshots(snapshots_);
+}
+
+asio::awaitable<bool> SimNode::Import(PartitionId partition, SnapshotSource& source,
+                                      std::uint64_t life, ProcessRecord* process) {
+  if (!applying_.insert(partition).second) {
+    checker_.Report("handlers", "an import overlaps a handler of its partition");
+  }
+  std::vector<std::byte> image;
+  for (Payload bytes = co_await source.Read(); bytes.size() != 0; bytes = co_await source.Read()) {
+    image.insert(image.end(), bytes.bytes().begin(), bytes.bytes().end());
+  }
+  co_await Sleep(*process,
+                 chance_.Between(std::chrono::milliseconds(1), std::chrono::milliseconds(50)),
+                 asio::use_awaitable);
+  if (life != life_) co_return false;
+  applying_.erase(partition);
+  const auto position = SimState::Read(image);
+  if (!position) {
+    checker_.Report("state machine safety", "a damaged image is imported");
+    co_return false;
+  }
+  Count(features_, Feature::kSnapshotsImported);
+  state_.Import(partition, *position, HasOwnDisk());
+  world_.trace().Event(world_.Now(), "imported", id_.value(), partition.value(),
+                       position->index.value(), position->count);
+  checker_.StateReplaced(id_, partition, position->count);
+  co_return true;
 }
 
 Handler<RaftLog> SimNode::WrapHandler(Handler<RaftLog> inner, bool restored) {
@@ -164,7 +250,7 @@ Handler<RaftLog> SimNode::WrapHandler(Handler<RaftLog> inner, bool restored) {
   }
   return [this, shared, restored, life](const RaftLog& log) {
     const bool result = Apply(log, restored, life);
-    return log.type() == kOperationType || !*shared ? result : shared->Call(log);
+    return OperationOf(log) || !*shared ? result : shared->Call(log);
   };
 }
 
@@ -173,7 +259,7 @@ asio::awaitable<bool> SimNode::ApplyOfGuest(RaftLog log, bool restored, std::uin
                                             ProcessRecord* process,
                                             std::shared_ptr<Handler<RaftLog>> inner) {
   const bool result = co_await ApplySlowly(log, restored, life, process);
-  if (log.type() == kOperationType || !*inner) co_return result;
+  if (OperationOf(log) || !*inner) co_return result;
   if (!inner->IsCoroutine()) co_return inner->Call(log);
   co_return co_await inner->Spawn(std::move(log));
 }
@@ -189,6 +275,7 @@ bool SimNode::Apply(const RaftLog& log, bool restored, std::uint64_t life) {
     checker_.Report("handlers", "two handlers of one partition overlap");
   }
   checker_.Delivered(id_, log, restored);
+  state_.Deliver(log, HasOwnDisk());
   return !DrawFailure();
 }
 
@@ -299,6 +386,13 @@ void SimNode::SetPaused(bool paused) {
   world_.SetPaused(process_->record(), paused);
 }
 
+FeatureCounts SimNode::features() const {
+  FeatureCounts counts = features_;
+  Count(counts, Feature::kLogCuts, disk_->effects().logs_cut);
+  Count(counts, Feature::kLogsReplaced, disk_->effects().logs_replaced);
+  return counts;
+}
+
 bool SimNode::IsBroken() const {
   if (!raft_) return false;
   if (join_ended_ && join_error_) return true;
@@ -310,6 +404,14 @@ bool SimNode::IsBroken() const {
 }
 
 void SimNode::Look() {
+  // What a new leader has not committed yet it has taken as a follower, unasked.
+  const std::uint64_t inherited = std::uint64_t{options_.partitions} * (16 << 10);
+  const std::uint64_t held = raft_->GetNodeStatistics().proposal_bytes;
+  proposal_bytes_peak_ = std::max<std::size_t>(proposal_bytes_peak_, held);
+  if (options_.tight_limits && held > kTightNodeBytes + kTightEntryBytes + inherited) {
+    checker_.Report("bounded memory", "node " + std::to_string(id_.value()) + " holds " +
+                                          std::to_string(held) + " bytes for its callers");
+  }
   for (std::uint32_t partition = 0; partition <= options_.partitions; ++partition) {
     checker_.Look(id_, raft_->Status(partition));
   }

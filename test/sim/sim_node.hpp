@@ -14,10 +14,12 @@
 
 #include "checker.hpp"
 #include "cluster_options.hpp"
+#include "features.hpp"
 #include "sim_clock.hpp"
 #include "sim_disk.hpp"
 #include "sim_io_scheduler.hpp"
 #include "sim_network.hpp"
+#include "sim_state.hpp"
 #include "world.hpp"
 
 namespace kommander::sim {
@@ -80,6 +82,8 @@ class SimNode {
   [[nodiscard]] const std::shared_ptr<SimDisk>& disk() const noexcept { return disk_; }
   [[nodiscard]] DiskMood& mood() noexcept { return *mood_; }
   [[nodiscard]] ApplyMood& apply() noexcept { return apply_; }
+  [[nodiscard]] FeatureCounts features() const;
+  [[nodiscard]] std::size_t proposal_bytes_peak() const noexcept { return proposal_bytes_peak_; }
   [[nodiscard]] SimClock& clock() noexcept { return *clock_; }
   [[nodiscard]] const std::shared_ptr<SimClock>& shared_clock() const noexcept { return clock_; }
   // The guest's, of the present life; null while down, and where there is no guest.
@@ -96,7 +100,14 @@ class SimNode {
   // Around those that the guest has registered, where there is one.
   void RegisterHandlers();
   [[nodiscard]] Handler<RaftLog> WrapHandler(Handler<RaftLog> inner, bool restored);
+  class Machine;
+  void UseState();
   bool Apply(const RaftLog& log, bool restored, std::uint64_t life);
+  [[nodiscard]] bool HasOwnDisk() const noexcept {
+    return options_.application == ApplicationKind::kOwnDisk;
+  }
+  boost::asio::awaitable<bool> Import(PartitionId partition, SnapshotSource& source,
+                                      std::uint64_t life, ProcessRecord* process);
   bool DrawFailure();
   boost::asio::awaitable<bool> ApplySlowly(RaftLog log, bool restored, std::uint64_t life,
                                            ProcessRecord* process);
@@ -122,6 +133,10 @@ class SimNode {
   std::shared_ptr<SimClock> clock_;
   std::uint64_t life_ = 0;
   ApplyMood apply_;
+  // Of the application, through all lives.
+  SimState state_;
+  std::shared_ptr<SnapshotStore> snapshots_;
+  FeatureCounts features_{};
 
   // Of the present life.
   std::shared_ptr<void> application_;
@@ -145,6 +160,7 @@ class SimNode {
     std::shared_ptr<SimTransport> transport;
   };
   std::vector<Remains> remains_;
+  std::size_t proposal_bytes_peak_ = 0;
 };
 
 }  // namespace kommander::sim

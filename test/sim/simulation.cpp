@@ -11,6 +11,7 @@
 #include "guest.hpp"
 #include "liar.hpp"
 #include "replacement.hpp"
+#include "settings_load.hpp"
 #include "sim_node.hpp"
 #include "stranger.hpp"
 
@@ -72,8 +73,21 @@ Simulation::Simulation(SimulationOptions options)
   for (const Fault& fault : plan_) {
     cluster_.coroutine_handlers |= fault.kind == FaultKind::kSlowApply;
   }
+  // A state machine is never a coroutine, and guests have none.
+  if (!cluster_.coroutine_handlers && cluster_.guest == nullptr) {
+    Chance application = world_.Fork(0x617070);
+    cluster_.application = static_cast<ApplicationKind>(application.Below(3));
+  }
   WorkloadOptions load;
   load.pause_max = std::chrono::milliseconds(chance.Between(5, 100));
+  if (options_.heavy_load_bytes_max != 0) {
+    cluster_.tight_limits = false;
+    cluster_.node_bytes_max = options_.heavy_load_bytes_max;
+    load.pause_max = std::chrono::milliseconds(5);
+    load.payload_bytes_max = 1500;
+    load.transfer_permille = load.step_down_permille = 0;
+  }
+  if (cluster_.guest != nullptr) load.checkpoint_permille = 0;  // what it keeps is its own affair
   workload_ = std::make_unique<Workload>(world_, checker_, nodes_, cluster_, load);
   replacement_ =
       std::make_unique<Replacement>(world_, *network_, checker_, nodes_, *workload_, cluster_);
@@ -81,6 +95,9 @@ Simulation::Simulation(SimulationOptions options)
     nodes_.push_back(replacement_->MakeNode(NodeId(id), checker_, 0));
   }
   if (options_.guest != nullptr) options_.guest->Enter(world_, checker_, nodes_, cluster_);
+  if (options_.guest == nullptr) {
+    settings_ = std::make_unique<SettingsLoad>(world_, checker_, nodes_);
+  }
   injector_ = std::make_unique<FaultInjector>(world_, *network_, nodes_, *workload_, *replacement_,
                                               cluster_);
   if (options_.stranger) {
@@ -102,6 +119,7 @@ Simulation::~Simulation() {
   if (options_.guest != nullptr) options_.guest->Leave();
   nodes_.clear();
   replacement_.reset();
+  settings_.reset();
   workload_.reset();
   network_.reset();
   injector_.reset();  // whose marks the others carry
@@ -155,6 +173,7 @@ void Simulation::SafetyPhase() {
     options_.guest->BeginLoad();
   } else {
     workload_->Begin();
+    settings_->Begin(world_.Now() + options_.length);
   }
   injector_->Begin(plan_);
   if (stranger_) stranger_->Begin(world_.Now() + options_.length);
@@ -268,6 +287,7 @@ bool Simulation::AwaitFreshReads(Instant limit) {
 
 bool Simulation::AwaitEqualStates(Instant limit) {
   return RunUntilHolds(limit, [&] {
+    if (settings_ && !settings_->AreEqual()) return false;
     for (std::uint32_t partition = 0; partition <= cluster_.partitions; ++partition) {
       const PartitionStatus first = nodes_.front()->raft()->Status(partition);
       for (const auto& node : nodes_) {
@@ -294,7 +314,8 @@ bool Simulation::AwaitGuest(Instant limit) {
 
 void Simulation::CheckAckedWrites() {
   for (const ClientOperation& operation : workload_->acked_writes()) {
-    if (checker_.PlaceOf(operation.id) == operation.index) continue;
+    const bool is_again = operation.kind == OperationKind::kSessionWrite;
+    if (checker_.PlaceOf(is_again ? operation.subject : operation.id) == operation.index) continue;
     checker_.Report("acknowledged writes survive",
                     "write " + std::to_string(operation.id) + " of partition " +
                         std::to_string(operation.partition.value()) + ", acknowledged at " +
@@ -395,6 +416,7 @@ void Simulation::LivenessPhase() {
   if (!AwaitEqualStates(world_.Now() + 20 * timeout + 5s)) return BeStuck("states differ");
   if (!AwaitFreshReads(world_.Now() + 10 * timeout + 3s)) return BeStuck("no fresh read");
   CheckAckedWrites();
+  if (settings_) settings_->Conclude();
   if (options_.guest != nullptr) options_.guest->Converged();
   if (!IsHealthy()) return;
   if (!StopAll(world_.Now() + 10s)) return BeStuck("a node does not stop");
@@ -415,6 +437,7 @@ SimulationResult Simulation::Run() {
   result.long_disk_stalls = injector_->LongDiskStalls();
   result.network = network_->counters();
   result.workload = workload_->counters();
+  result.features = workload_->features();
   result.virtual_time = world_.Now() - began;
   result.steps = world_.steps();
   result.trace_hash = world_.trace().hash();
@@ -422,10 +445,13 @@ SimulationResult Simulation::Run() {
   if (liar_) result.followed = liar_->followed();
   for (const auto& node : replacement_->retired()) {
     result.units_torn += node->disk()->effects().units_torn;
+    Add(result.features, node->features());
   }
   result.judged = checker_.Judged();
   for (const auto& node : nodes_) {
     result.units_torn += node->disk()->effects().units_torn;
+    result.proposal_bytes_peak = std::max(result.proposal_bytes_peak, node->proposal_bytes_peak());
+    Add(result.features, node->features());
     for (const auto& [partition, log] : node->disk()->partitions()) {
       if (!liar_) result.elections += log.hard_state.term.value();
     }

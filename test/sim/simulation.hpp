@@ -21,6 +21,7 @@ class FaultInjector;
 class Guest;
 class Liar;
 class Replacement;
+class SettingsLoad;
 class Stranger;
 
 struct SimulationOptions {
@@ -35,6 +36,8 @@ struct SimulationOptions {
   FaultKinds kinds = FaultKinds().set();   // of the seed's own plan
   Guest* guest = nullptr;                  // its application and clients instead of our own
   bool tight_limits = true;                // where the seed says so
+  // Hundreds of large writes a second; a node may hold so many bytes of them. 0: no such load.
+  std::size_t heavy_load_bytes_max = 0;
   std::string* trace = nullptr;
   std::atomic<std::uint64_t>* pulse = nullptr;  // grows while virtual time moves
 };
@@ -47,6 +50,8 @@ struct SimulationResult {
   std::uint64_t long_disk_stalls = 0;  // those of the disk stalls that held somebody up for long
   NetworkCounters network;
   WorkloadCounters workload;
+  FeatureCounts features{};
+  std::size_t proposal_bytes_peak = 0;  // the most that a node held for callers
   std::uint64_t units_torn = 0;
   Duration virtual_time{};
   std::uint64_t steps = 0;
@@ -108,6 +113,7 @@ class Simulation {
   std::unique_ptr<SimNetwork> network_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::unique_ptr<Workload> workload_;
+  std::unique_ptr<SettingsLoad> settings_;  // null: a guest has its own clients
   std::unique_ptr<Replacement> replacement_;
   std::unique_ptr<FaultInjector> injector_;
   std::unique_ptr<Stranger> stranger_;

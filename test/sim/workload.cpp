@@ -5,10 +5,8 @@
 #include <cstring>
 #include <utility>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/bind_executor.hpp>
-
 #include "manager/raft_node.hpp"
+#include "workload_token.hpp"
 
 namespace kommander::sim {
 
@@ -26,16 +24,6 @@ constexpr Duration kLastWordMax = 200ms;
 // After a pause a node has some catching up to do.
 constexpr Duration kCatchUpMax = 1s;
 
-LogIndex IndexOf(const ReplicateResult& result) { return result.index; }
-LogIndex IndexOf(const ReadBarrierResult& result) { return result.index; }
-LogIndex IndexOf(const NodeId&) { return {}; }
-LogIndex IndexOf(const detail::NoResult&) { return {}; }
-Term TermOf(const ReplicateResult& result) { return result.term; }
-template <class Result>
-Term TermOf(const Result&) {
-  return {};
-}
-
 }  // namespace
 
 Workload::Workload(World& world, Checker& checker, std::vector<std::unique_ptr<SimNode>>& nodes,
@@ -46,6 +34,7 @@ Workload::Workload(World& world, Checker& checker, std::vector<std::unique_ptr<S
       cluster_(cluster),
       options_(options),
       chance_(world.Fork(0x636c69)),
+      contract_chance_(world.Fork(0x636f6e)),
       process_(world, "clients") {}
 
 void Workload::Begin() {
@@ -94,6 +83,12 @@ void Workload::CallOne() {
     StepDown(*node, partition);
   } else if (falls(options_.wait_permille)) {
     WaitForLeader(*node, partition);
+  } else if (falls(options_.proposal_permille)) {
+    CallForProposal(*node, partition);
+  } else if (falls(options_.session_permille)) {
+    CallInSession(*node, partition);
+  } else if (falls(options_.checkpoint_permille)) {
+    Checkpoint(*node, partition);
   } else if (falls(options_.batch_permille)) {
     Write(*node, partition, static_cast<std::uint32_t>(chance_.Between(2, 6)));
   } else {
@@ -141,33 +136,9 @@ void Workload::Cancel(std::uint64_t id, asio::cancellation_type type) {
   found->second.cancel->emit(type);
 }
 
-template <class Result>
-auto Workload::Token(Open& open) {
-  const asio::cancellation_slot slot =
-      open.cancel ? open.cancel->slot() : asio::cancellation_slot();
-  const std::uint64_t id = open.operation.id;
-  if constexpr (std::is_same_v<Result, detail::NoResult>) {
-    return asio::bind_cancellation_slot(
-        slot, asio::bind_executor(process_.get_executor(), [this, id](error_code error) {
-          Finish(id, error, detail::NoResult());
-        }));
-  } else {
-    return asio::bind_cancellation_slot(
-        slot,
-        asio::bind_executor(process_.get_executor(), [this, id](error_code error, Result result) {
-          Finish(id, error, result);
-        }));
-  }
-}
-
-template <class Result>
-void Workload::Finish(std::uint64_t id, error_code error, const Result& result) {
-  Close(id, error, IndexOf(result), TermOf(result));
-}
-
-void Workload::Close(std::uint64_t id, error_code error, LogIndex index, Term term) {
+void Workload::Close(std::uint64_t id, error_code error, const AnswerPlace& place) {
   world_.trace().Event(world_.Now(), "answer", id, static_cast<std::uint64_t>(error.value()),
-                       index.value(), term.value());
+                       place.index.value(), place.term.value());
   ClientOperation operation;
   const auto found = open_.find(id);
   const auto dead = died_.find(id);
@@ -185,13 +156,22 @@ void Workload::Close(std::uint64_t id, error_code error, LogIndex index, Term te
   operation.end = OperationEnd::kAnswered;
   operation.ended = world_.Now();
   operation.error = error;
-  operation.index = index;
-  operation.term = term;
+  operation.index = place.index;
+  operation.term = place.term;
+  operation.leader = place.leader;
+  if (operation.kind == OperationKind::kPrepare) operation.ticket = place.ticket;
   checker_.Ended(operation);
+  LearnOfTicket(operation);
+  LearnOfSession(operation);
+  LearnOfSessionWrite(operation);
+  if (operation.kind == OperationKind::kCheckpoint && !error)
+    Count(features_, Feature::kCheckpoints);
   if (error) {
     ++counters_.failed;
   } else if (operation.kind == OperationKind::kWrite) {
     ++counters_.writes_acked;
+    if (operation.forwards && operation.leader != operation.node)
+      Count(features_, Feature::kForwarded);
     acked_.push_back(operation);
   } else if (operation.kind == OperationKind::kRead) {
     ++counters_.reads_confirmed;
@@ -214,6 +194,10 @@ std::uint64_t Workload::Write(SimNode& node, PartitionId partition, std::uint32_
   const bool await_apply = chance_.OneIn(4);
   ReplicateOptions options;
   options.Timeout(timeout).AwaitApply(await_apply);
+  if (contract_chance_.Permille(options_.forward_permille)) {
+    options.Forward();
+    open.operation.forwards = true;
+  }
   if (count == 1) {
     node.raft()->ReplicateLogs(partition, kOperationType, MakePayload(id, 0), options,
                                Token<ReplicateResult>(open));

@@ -15,6 +15,7 @@
 #include "chance.hpp"
 #include "checker.hpp"
 #include "cluster_options.hpp"
+#include "features.hpp"
 #include "history.hpp"
 #include "sim_node.hpp"
 #include "world.hpp"
@@ -30,6 +31,10 @@ struct WorkloadOptions {
   std::uint32_t transfer_permille = 8;
   std::uint32_t step_down_permille = 4;
   std::uint32_t wait_permille = 10;
+  std::uint32_t proposal_permille = 90;  // prepare or decide
+  std::uint32_t session_permille = 120;
+  std::uint32_t checkpoint_permille = 10;
+  std::uint32_t forward_permille = 400;  // of the writes, wherever they are sent
   std::uint32_t cancel_permille = 40;
   std::size_t payload_bytes_max = 200;
 };
@@ -41,6 +46,8 @@ struct WorkloadCounters {
   std::uint64_t failed = 0;
   std::uint64_t died = 0;
 };
+
+struct AnswerPlace;
 
 class Workload {
  public:
@@ -58,6 +65,15 @@ class Workload {
   std::uint64_t WaitForLeader(SimNode& node, PartitionId partition);
   std::uint64_t Reconfigure(SimNode& node, PartitionId partition, Configuration target,
                             Duration timeout);
+  // workload_contract.cpp
+  std::uint64_t Prepare(SimNode& node, PartitionId partition, std::uint32_t count);
+  // About a ticket that the clients know of; 0: they know of none in the partition.
+  std::uint64_t Decide(SimNode& node, PartitionId partition);
+  std::uint64_t OpenSession(SimNode& node, PartitionId partition);
+  // A new write of one of the partition's sessions, or an earlier one again; 0: it has none.
+  std::uint64_t WriteInSession(SimNode& node, PartitionId partition);
+  std::uint64_t CloseSession(SimNode& node, PartitionId partition);
+  std::uint64_t Checkpoint(SimNode& node, PartitionId partition);
 
   // The node's process has ended without a word.
   void OnNodeDied(NodeId node, std::uint64_t life);
@@ -72,6 +88,7 @@ class Workload {
   [[nodiscard]] std::size_t open() const noexcept { return open_.size(); }
   [[nodiscard]] const std::vector<ClientOperation>& acked_writes() const noexcept { return acked_; }
   [[nodiscard]] const WorkloadCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const FeatureCounts& features() const noexcept { return features_; }
   [[nodiscard]] Process& process() noexcept { return process_; }
 
  private:
@@ -90,7 +107,12 @@ class Workload {
   auto Token(Open& open);
   template <class Result>
   void Finish(std::uint64_t id, error_code error, const Result& result);
-  void Close(std::uint64_t id, error_code error, LogIndex index, Term term);
+  void CallForProposal(SimNode& node, PartitionId partition);
+  void CallInSession(SimNode& node, PartitionId partition);
+  void LearnOfTicket(const ClientOperation& operation);
+  void LearnOfSession(const ClientOperation& operation);
+  void LearnOfSessionWrite(const ClientOperation& operation);
+  void Close(std::uint64_t id, error_code error, const AnswerPlace& place);
   void PlanCancel(Open& open);
   void Cancel(std::uint64_t id, boost::asio::cancellation_type type);
   [[nodiscard]] Payload MakePayload(std::uint64_t id, std::uint32_t ordinal);
@@ -101,14 +123,35 @@ class Workload {
   const ClusterOptions cluster_;
   const WorkloadOptions options_;
   Chance chance_;
+  Chance contract_chance_;
   Process process_;
   bool running_ = false;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, Open> open_;
   std::map<std::uint64_t, ClientOperation> died_;
+  // A prepared write that was answered.
+  struct Prepared {
+    std::uint64_t operation = 0;
+    PartitionId partition;
+    Ticket ticket;
+  };
+  // A write of a session, until its client is done with it.
+  struct SessionWrite {
+    SessionRequest request;
+    Payload payload;
+    std::uint32_t open = 0;  // attempts
+    bool is_answered = false;
+  };
+  struct Session {
+    ClientSession numbers;
+    std::map<std::uint64_t, SessionWrite> writes;  // by the first attempt
+  };
+  std::vector<Prepared> prepared_;  // the newest ones, decided or not
+  std::vector<Session> sessions_;
   std::unordered_map<std::uint64_t, ClientOperation> answered_;
   std::vector<ClientOperation> acked_;
   WorkloadCounters counters_;
+  FeatureCounts features_{};
 };
 
 }  // namespace kommander::sim

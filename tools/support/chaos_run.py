@@ -24,6 +24,7 @@ AGREE_S = 60
 TRIES_PER_KILL = 5  # an election may come between
 PROGRESS_S = 5.0
 LINES_AT_ONCE = 1000
+SNAPSHOT_ENTRIES = 100  # so few that whoever was away for long needs one
 
 
 def make_cluster(program, folder, count, timeout_ms):
@@ -38,7 +39,8 @@ def make_cluster(program, folder, count, timeout_ms):
         for number in numbers:
             port = raft[self] if number == self else network.links[self, number].port
             yield f'{number}={HOST}:{port}/{HOST}:{http[number]}'
-    options = ('--election-timeout-ms', str(timeout_ms))
+    options = ('--election-timeout-ms', str(timeout_ms),
+               '--snapshot-entries', str(SNAPSHOT_ENTRIES))
     return network, [Node(number, program, folder, ','.join(members(number)), http[number], options)
                      for number in numbers]
 

@@ -89,7 +89,7 @@ class Tree:
 ARROWS = (
     ('include/', ()),
     ('lib/mutants/', ()),
-    ('lib/raft/', ('include/', 'lib/mutants/')),
+    ('lib/raft/', ('include/', 'lib/mutants/', 'lib/codec/little_endian.hpp')),
     ('lib/codec/', ('include/',)),
     ('lib/platform/', ('include/',)),
     ('lib/runtime/', ('include/', 'lib/mutants/', 'lib/raft/', 'lib/codec/', 'lib/platform/')),

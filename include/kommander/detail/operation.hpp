@@ -58,6 +58,8 @@ class Operation : public std::enable_shared_from_this<Operation> {
 
   // For the strand that owns the operation, once submitted: its number there, 0 for none.
   std::uint64_t request = 0;
+  // What the handler is told first.
+  error_code error;
 
  protected:
   void ReleaseWork() noexcept { work_ = {}; }
@@ -75,7 +77,6 @@ template <class Result>
 class TypedOperation : public Operation {
  public:
   using Operation::Operation;
-  error_code error;
   Result result{};
 };
 
@@ -98,12 +99,12 @@ class OperationFor final : public TypedOperation<Result> {
     Handler handler = std::move(*handler_);
     handler_.reset();
     [[maybe_unused]] Result result = std::move(this->result);
-    const error_code error = this->error;
+    const error_code outcome = this->error;
     this->ReleaseWork();
     if constexpr (std::is_same_v<Result, NoResult>) {
-      std::move(handler)(error);
+      std::move(handler)(outcome);
     } else {
-      std::move(handler)(error, std::move(result));
+      std::move(handler)(outcome, std::move(result));
     }
   }
 

@@ -30,6 +30,8 @@ struct Event {
       : kind(event_kind),
         partition(log.partition()),
         index(log.index()),
+        proposed_index(log.proposed_index()),
+        ticket(log.ticket()),
         ordinal(log.ordinal()),
         type(log.type()),
         text(log.payload().text()) {}
@@ -37,6 +39,8 @@ struct Event {
   Kind kind = Kind::kReceived;
   PartitionId partition;
   LogIndex index;
+  LogIndex proposed_index;
+  Ticket ticket;
   std::uint32_t ordinal = 0;
   std::string type;
   std::string text;

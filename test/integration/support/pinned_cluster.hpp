@@ -29,6 +29,10 @@ struct PinnedCluster {
     }
     cluster.JoinAll();
     cluster.MakeLeader(1, kLeader);
+    for (std::uint32_t id = 1; id <= 3; ++id) {
+      REQUIRE(Eventually(
+          [&] { return cluster.raft(id).GetPartitionLeaderHint(1) == NodeId(kLeader); }));
+    }
   }
   ~PinnedCluster() {
     for (const auto& disk : disks) disk->Release();

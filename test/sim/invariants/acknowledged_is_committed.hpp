@@ -1,8 +1,8 @@
 // The entry of an acknowledged write is the committed one at its index, for ever; and a write is
-// delivered at one place only, the one that was acknowledged.
+// delivered at one place only, the one that was acknowledged: also one that a session repeats, each
+// time that it is acknowledged, and one that was prepared and then committed.
 #pragma once
 
-#include <cstring>
 #include <map>
 #include <unordered_map>
 
@@ -14,11 +14,12 @@ class AcknowledgedIsCommitted final : public Invariant {
  public:
   std::string_view name() const noexcept override { return "acknowledged is committed"; }
   void OnEnded(const ClientOperation& operation) override {
-    if (operation.kind != OperationKind::kWrite || operation.error) return;
+    const bool is_again = operation.kind == OperationKind::kSessionWrite;
+    if ((operation.kind != OperationKind::kWrite && !is_again) || operation.error) return;
     if (operation.end != OperationEnd::kAnswered) return;
     acked_[operation.partition][operation.index] = operation;
     Compare(operation);
-    const auto place = places_.find(operation.id);
+    const auto place = places_.find(is_again ? operation.subject : operation.id);
     if (place != places_.end() && place->second != operation.index)
       Misplaced(operation, place->second);
   }
@@ -33,12 +34,11 @@ class AcknowledgedIsCommitted final : public Invariant {
     }
   }
   void OnDelivered(NodeId, const RaftLog& log, bool) override {
-    if (log.type() != kOperationType || log.payload().size() < sizeof(std::uint64_t)) return;
-    std::uint64_t id = 0;
-    std::memcpy(&id, log.payload().data(), sizeof id);
-    const auto [place, is_new] = places_.try_emplace(id, log.index());
+    const auto id = OperationOf(log);
+    if (!id) return;
+    const auto [place, is_new] = places_.try_emplace(*id, log.index());
     if (!is_new && place->second != log.index()) {
-      Violate("write " + std::to_string(id) + " of partition " +
+      Violate("write " + std::to_string(*id) + " of partition " +
               std::to_string(log.partition().value()) + " is delivered at " + Text(place->second) +
               " and at " + Text(log.index()));
     }

@@ -13,10 +13,10 @@ class AcknowledgedIsDurable final : public Invariant {
  public:
   std::string_view name() const noexcept override { return "acknowledged is durable"; }
   void OnEnded(const ClientOperation& operation) override {
-    if (operation.kind != OperationKind::kWrite || operation.error) return;
-    if (operation.end != OperationEnd::kAnswered) return;
+    if (operation.end != OperationEnd::kAnswered || operation.error || !operation.term) return;
     const auto has = [&](NodeId node) { return Has(node, operation); };
-    if (!has(operation.node)) {
+    // A node that handed the question on passes the answer on.
+    if (!operation.forwards && !has(operation.node)) {
       Violate(Place(operation.node, operation.partition) + " acknowledged entry " +
               Text(operation.index) + " of term " + Text(operation.term) +
               " that is not on its own disk");
@@ -38,9 +38,17 @@ class AcknowledgedIsDurable final : public Invariant {
            disk->TermAt(operation.index) == operation.term;
   }
   // Which configuration counted is the leader's secret: any one in force from the entry on will do.
+  // Who led when the question was handed on, too.
   template <class Predicate>
   bool IsOnQuorum(const ClientOperation& operation, Predicate has) const {
-    const LogView* view = facts().View(operation.node, operation.partition);
+    if (!operation.forwards) return IsOnQuorumOf(operation.node, operation, has);
+    const auto& disks = facts().disks();
+    return std::any_of(disks.begin(), disks.end(),
+                       [&](const auto& disk) { return IsOnQuorumOf(disk.first, operation, has); });
+  }
+  template <class Predicate>
+  bool IsOnQuorumOf(NodeId node, const ClientOperation& operation, Predicate has) const {
+    const LogView* view = facts().View(node, operation.partition);
     if (view == nullptr) return true;  // the node has died since; its disk was asked above
     const auto& versions = view->configurations();
     for (std::size_t i = 0; i < versions.size(); ++i) {

@@ -34,6 +34,8 @@ class Invariant : public Observer {
                         const PartitionStatus& /*now*/) {}
   // A handler of the application was called.
   virtual void OnDelivered(NodeId /*node*/, const RaftLog& /*log*/, bool /*restored*/) {}
+  // The node's state is now that of the first `count` deliveries; the next one follows them.
+  virtual void OnStateReplaced(NodeId /*node*/, PartitionId /*partition*/, std::size_t /*count*/) {}
   // A client's call begins, and is answered.
   virtual void OnBegan(const ClientOperation& /*operation*/) {}
   virtual void OnEnded(const ClientOperation& /*operation*/) {}

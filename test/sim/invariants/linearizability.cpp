@@ -28,6 +28,7 @@ void Linearizability::OnLifeBegan(NodeId node) {
   Node& known = nodes_[node];
   ++known.life;
   known.values.clear();
+  std::erase_if(positions_, [&](const auto& position) { return position.first.first == node; });
 }
 
 Linearizability::Key Linearizability::PickKey(PartitionId partition, std::uint64_t draw) {
@@ -82,7 +83,19 @@ void Linearizability::Judge(RegisterOperation& operation, Value before) const {
   if (!*operation.did) operation.seen = before;
 }
 
+void Linearizability::OnStateReplaced(NodeId node, PartitionId partition, std::size_t count) {
+  const std::vector<Effect>& effects = effects_[partition];
+  Node& known = nodes_[node];
+  for (std::size_t i = 0; i < std::min(count, effects.size()); ++i) {
+    if (effects[i].key != 0) known.values[effects[i].key] = effects[i].value;
+  }
+  positions_[{node, partition}] = count;
+}
+
 void Linearizability::OnDelivered(NodeId node, const RaftLog& log, bool) {
+  const std::size_t position = positions_[{node, log.partition()}]++;
+  std::vector<Effect>& effects = effects_[log.partition()];
+  if (effects.size() <= position) effects.resize(position + 1);
   std::uint64_t id = 0;
   std::uint32_t ordinal = 0;
   if (log.type() != kOperationType || log.payload().size() < sizeof id + sizeof ordinal) return;
@@ -99,6 +112,7 @@ void Linearizability::OnDelivered(NodeId node, const RaftLog& log, bool) {
   effect.outcome = Outcome::kUnknown;  // it answers nobody here
   value = checkers::Apply(effect, value).value_or(value);
   newest_[operation.key] = value;
+  effects[position] = Effect{operation.key, value};
 }
 
 void Linearizability::OnEnded(const ClientOperation& operation) {

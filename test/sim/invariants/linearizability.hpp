@@ -25,6 +25,7 @@ class Linearizability final : public Invariant {
   void OnLifeBegan(NodeId node) override;
   void OnBegan(const ClientOperation& operation) override;
   void OnDelivered(NodeId node, const RaftLog& log, bool restored) override;
+  void OnStateReplaced(NodeId node, PartitionId partition, std::size_t count) override;
   void OnEnded(const ClientOperation& operation) override;
   void OnRunEnded() override;
   // Operations on keys that the last verdict was about.
@@ -50,6 +51,11 @@ class Linearizability final : public Invariant {
     NodeId node;
     std::uint64_t life = 0;
   };
+  // What one delivery has made of a key; none: it was none of a client's.
+  struct Effect {
+    Key key = 0;
+    checkers::Value value{};
+  };
   Key PickKey(PartitionId partition, std::uint64_t draw);
   void Add(const ClientOperation& operation, std::uint32_t ordinal);
   // Carried out on a node that had `before`; what it answers, if it was asked.
@@ -62,6 +68,9 @@ class Linearizability final : public Invariant {
   std::map<std::pair<PartitionId, std::uint64_t>, Slot> slots_;
   std::unordered_map<Key, Slot*> slot_of_;  // of keys in use; the map above keeps its places
   std::map<NodeId, Node> nodes_;
+  // Of each partition's deliveries, in their order, and how many of them each node has had.
+  std::map<PartitionId, std::vector<Effect>> effects_;
+  std::map<std::pair<NodeId, PartitionId>, std::size_t> positions_;
   std::unordered_map<std::uint64_t, Call> calls_;
   std::unordered_map<Key, checkers::Value> newest_;  // stored anywhere
   std::vector<checkers::RegisterOperation> history_;

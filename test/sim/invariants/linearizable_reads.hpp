@@ -22,7 +22,10 @@ class LinearizableReads final : public Invariant {
   void OnEnded(const ClientOperation& operation) override {
     const bool success = operation.end == OperationEnd::kAnswered && !operation.error;
     LogIndex& seen = seen_[operation.partition];
-    if (operation.kind == OperationKind::kWrite && success) {
+    const bool is_effect = operation.kind == OperationKind::kWrite ||
+                           operation.kind == OperationKind::kSessionWrite ||
+                           (operation.kind == OperationKind::kDecide && operation.commits);
+    if (is_effect && success) {
       seen = std::max(seen, operation.index);
     }
     if (operation.kind != OperationKind::kRead) return;

@@ -43,6 +43,13 @@ class StateMachineSafety final : public Invariant {
     }
     ++cursor.next;
   }
+  void OnStateReplaced(NodeId node, PartitionId partition, std::size_t count) override {
+    cursors_[{node, partition}].next = count;
+    if (count <= sequences_[partition].size()) return;
+    Violate(Place(node, partition) + ": its state is of " + std::to_string(count) +
+            " deliveries, but nobody has had more than " +
+            std::to_string(sequences_[partition].size()));
+  }
   // How many payloads the node has delivered in this life, and how many anybody has.
   [[nodiscard]] std::size_t DeliveredBy(NodeId node, PartitionId partition) const {
     const auto found = cursors_.find({node, partition});

@@ -42,6 +42,12 @@ Payload EncodeAgain(const SystemCommand& command) {
     return EncodePin(pin->node, pin->incarnation);
   }
   if (const auto* add = std::get_if<AddMemberCommand>(&command)) return EncodeAddMember(add->node);
+  if (const auto* set = std::get_if<SetSettingCommand>(&command)) {
+    return EncodeSetSetting(set->name, set->value.bytes(), set->expected);
+  }
+  if (const auto* remove = std::get_if<RemoveSettingCommand>(&command)) {
+    return EncodeRemoveSetting(remove->name, remove->expected);
+  }
   const auto& initialise = std::get<InitialiseCommand>(command);
   return EncodeInitialise(initialise.members, initialise.partitions);
 }
@@ -66,6 +72,57 @@ TEST_CASE("an added member has exactly these bytes") {
   const auto command = DecodeSystemCommand(payload.bytes());
   REQUIRE(command);
   CHECK(std::get<AddMemberCommand>(*command).node == NodeId(0x01020304));
+}
+
+TEST_CASE("a set setting has exactly these bytes") {
+  const Payload payload = EncodeSetSetting("ab", AsBytes("xyz"), LogIndex(0x0102));
+  CHECK(Hex(payload.bytes()) ==
+        "0104"
+        "0201000000000000"
+        "02"
+        "6162"
+        "78797a");
+  const auto command = DecodeSystemCommand(payload.bytes());
+  REQUIRE(command);
+  CHECK(std::get<SetSettingCommand>(*command).name == "ab");
+  CHECK(std::get<SetSettingCommand>(*command).value == Payload("xyz"));
+  CHECK(std::get<SetSettingCommand>(*command).expected == LogIndex(0x0102));
+  const Payload any = EncodeSetSetting("a", {}, {});
+  CHECK(Hex(any.bytes()) == "0104ffffffffffffffff0161");
+  CHECK_FALSE(std::get<SetSettingCommand>(*DecodeSystemCommand(any.bytes())).expected);
+}
+
+TEST_CASE("a removed setting has exactly these bytes") {
+  const Payload payload = EncodeRemoveSetting("ab", LogIndex());
+  CHECK(Hex(payload.bytes()) ==
+        "0105"
+        "0000000000000000"
+        "6162");
+  const auto command = DecodeSystemCommand(payload.bytes());
+  REQUIRE(command);
+  CHECK(std::get<RemoveSettingCommand>(*command).name == "ab");
+  CHECK(std::get<RemoveSettingCommand>(*command).expected == LogIndex());
+  CHECK(Hex(EncodeRemoveSetting("a", {}).bytes()) == "0105ffffffffffffffff61");
+}
+
+TEST_CASE("only changes of settings that are not the library's are for callers to ask for") {
+  CHECK(IsCallersCommand(EncodeSetSetting("a", {}, {}).bytes()));
+  CHECK(IsCallersCommand(EncodeRemoveSetting("a", {}).bytes()));
+  const Payload own = EncodeSetSetting("_a", {}, {});
+  REQUIRE(DecodeSystemCommand(own.bytes()));
+  CHECK_FALSE(IsCallersCommand(own.bytes()));
+  CHECK_FALSE(IsCallersCommand(EncodeRemoveSetting("_a", {}).bytes()));
+  CHECK_FALSE(IsCallersCommand(EncodePin(NodeId(1), Incarnation(2)).bytes()));
+  CHECK_FALSE(IsCallersCommand(EncodeAddMember(NodeId(1)).bytes()));
+  CHECK_FALSE(IsCallersCommand(EncodeInitialise(kMembers, {}).bytes()));
+  CHECK_FALSE(IsCallersCommand(AsBytes("hello")));
+}
+
+TEST_CASE("a value has its bound, and may be empty") {
+  const std::string most(kClusterSettingValueBytesMax, 'v');
+  CHECK(DecodeSystemCommand(EncodeSetSetting("a", AsBytes(most), {}).bytes()));
+  CHECK_FALSE(DecodeSystemCommand(EncodeSetSetting("a", AsBytes(most + 'v'), {}).bytes()));
+  CHECK(DecodeSystemCommand(EncodeSetSetting("a", {}, {}).bytes()));
 }
 
 TEST_CASE("an initialise has exactly these bytes") {
@@ -127,7 +184,7 @@ TEST_CASE("what a command may not say is refused") {
   std::vector<std::byte>* bytes = &initialise;
   SECTION("another version") { initialise[0] = std::byte{2}; }
   SECTION("version 0") { initialise[0] = std::byte{0}; }
-  SECTION("another kind") { initialise[1] = std::byte{4}; }
+  SECTION("another kind") { initialise[1] = std::byte{6}; }
   SECTION("kind 0") { initialise[1] = std::byte{0}; }
   SECTION("member 0") { PutWord(initialise, kFirstMember, 0); }
   SECTION("a member twice") { PutWord(initialise, kFirstMember, 2); }
@@ -147,6 +204,15 @@ TEST_CASE("what a command may not say is refused") {
     bytes = &pin;
   }
   SECTION("nobody is added") { initialise = Copy(EncodeAddMember(NodeId())); }
+  SECTION("a setting without a name") { initialise = Copy(EncodeSetSetting("", {}, {})); }
+  SECTION("a setting with another name") { initialise = Copy(EncodeSetSetting("a b", {}, {})); }
+  SECTION("a name longer than it may be") {
+    initialise = Copy(EncodeRemoveSetting(std::string(129, 'n'), {}));
+  }
+  SECTION("a lying length of a name") {
+    initialise = Copy(EncodeSetSetting("ab", {}, {}));
+    initialise[10] = std::byte{3};
+  }
   SECTION("nobody belongs to the cluster") { initialise = Copy(EncodeInitialise({}, {})); }
   SECTION("a member given twice to the encoder") {
     initialise = Copy(EncodeInitialise({kMembers[0], kMembers[0]}, {}));
@@ -157,7 +223,10 @@ TEST_CASE("what a command may not say is refused") {
 TEST_CASE("whatever comes is refused, or is a command that encodes to the same bytes") {
   std::mt19937 random(20240607);
   std::size_t accepted = 0;
-  const Payload seeds[] = {EncodePin(NodeId(7), Incarnation(70)), EncodeAddMember(NodeId(7)),
+  const Payload seeds[] = {EncodePin(NodeId(7), Incarnation(70)),
+                           EncodeAddMember(NodeId(7)),
+                           EncodeSetSetting("limits/rate", AsBytes("100"), LogIndex(9)),
+                           EncodeRemoveSetting("limits/rate", {}),
                            EncodeInitialise(kMembers, CutEvenly(2, kVoters)),
                            EncodeInitialise(kMembers, {})};
   for (int round = 0; round < 20'000; ++round) {

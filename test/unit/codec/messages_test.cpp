@@ -16,7 +16,9 @@ using namespace kommander::codec::testing;
 namespace {
 
 Message Make(MessageBody body) {
-  return Message(PartitionId(0x0a0b0c0d), NodeId(7), NodeId(9), Term(0x55), std::move(body));
+  Message message(PartitionId(0x0a0b0c0d), NodeId(7), NodeId(9), Term(0x55), std::move(body));
+  message.stamp = HlcTimestamp(1, 7, NodeId(7));
+  return message;
 }
 
 // The one frame of `messages`, without its header.
@@ -53,24 +55,26 @@ AppendRequest AppendOf(std::size_t count, std::size_t body_bytes) {
 
 std::string operator""_s(const char* text, std::size_t size) { return std::string(text, size); }
 
+// The beginning of a payload with one message, and of that message.
+std::string Batch() { return "\x07\0\0\0\x09\0\0\0\x01\0\0\0"_s; }
+std::string Header(char type, char flags) {
+  return std::string(1, type) + flags +
+         "\0\0\x0d\x0c\x0b\x0a\x55\0\0\0\0\0\0\0\x07\0\x40\0\0\0\0\0"_s;
+}
+std::string Number(char low) { return std::string(1, low) + "\0\0\0\0\0\0\0"_s; }
+
 }  // namespace
 
 TEST_CASE("messages: golden bytes") {
-  const std::string batch = "\x07\0\0\0\x09\0\0\0\x01\0\0\0"_s;
-  const auto header = [](char type, char flags) {
-    return std::string(1, type) + flags + "\0\0\x0d\x0c\x0b\x0a\x55\0\0\0\0\0\0\0"_s;
-  };
-  const auto number = [](char low) { return std::string(1, low) + "\0\0\0\0\0\0\0"_s; };
-
   VoteRequest vote;
   vote.last_index = LogIndex(3);
   vote.last_term = Term(4);
   vote.transfer = true;
   vote.admits = Incarnation(5);
-  CHECK(OnePayload({Make(vote)}) == batch + header(1, 2) + number(3) + number(4) + number(5));
+  CHECK(OnePayload({Make(vote)}) == Batch() + Header(1, 2) + Number(3) + Number(4) + Number(5));
   VoteReply vote_reply;
   vote_reply.pre_vote = vote_reply.granted = true;
-  CHECK(OnePayload({Make(vote_reply)}) == batch + header(2, 3));
+  CHECK(OnePayload({Make(vote_reply)}) == Batch() + Header(2, 3));
   AppendReply reply;
   reply.accepted = true;
   reply.matched = LogIndex(1);
@@ -78,24 +82,24 @@ TEST_CASE("messages: golden bytes") {
   reply.hint_index = LogIndex(3);
   reply.hint_term = Term(4);
   CHECK(OnePayload({Make(reply)}) ==
-        batch + header(4, 1) + number(1) + number(2) + number(3) + number(4));
+        Batch() + Header(4, 1) + Number(1) + Number(2) + Number(3) + Number(4));
   Heartbeat beat;
   beat.commit = LogIndex(5);
   beat.round = 6;
-  CHECK(OnePayload({Make(beat)}) == batch + header(5, 0) + number(5) + number(6));
+  CHECK(OnePayload({Make(beat)}) == Batch() + Header(5, 0) + Number(5) + Number(6));
   HeartbeatReply beat_reply;
   beat_reply.round = 7;
   beat_reply.durable = LogIndex(8);
-  CHECK(OnePayload({Make(beat_reply)}) == batch + header(6, 0) + number(7) + number(8));
+  CHECK(OnePayload({Make(beat_reply)}) == Batch() + Header(6, 0) + Number(7) + Number(8));
   ReadIndexRequest read;
   read.request = 9;
-  CHECK(OnePayload({Make(read)}) == batch + header(7, 0) + number(9));
+  CHECK(OnePayload({Make(read)}) == Batch() + Header(7, 0) + Number(9));
   ReadIndexReply read_reply;
   read_reply.request = 9;
   read_reply.confirmed = true;
   read_reply.index = LogIndex(10);
-  CHECK(OnePayload({Make(read_reply)}) == batch + header(8, 1) + number(9) + number(10));
-  CHECK(OnePayload({Make(TransferRequest())}) == batch + header(9, 0));
+  CHECK(OnePayload({Make(read_reply)}) == Batch() + Header(8, 1) + Number(9) + Number(10));
+  CHECK(OnePayload({Make(TransferRequest())}) == Batch() + Header(9, 0));
 
   AppendRequest append;
   append.previous_index = LogIndex(1);
@@ -104,11 +108,43 @@ TEST_CASE("messages: golden bytes") {
   append.entries.emplace_back(Term(2), LogIndex(2), EntryKind::kConfiguration,
                               Ticket(4, 5, NodeId(6)), Payload("body"));
   append.entries.emplace_back(Term(2), LogIndex(3), EntryKind::kNoop, Ticket(), Payload());
-  const std::string first = number(2) + number(2) + number(4) + "\x05\0\0\0\x06\0\0\0"_s +
+  const std::string first = Number(2) + Number(2) + Number(4) + "\x05\0\0\0\x06\0\0\0"_s +
                             "\x02\0\0\0"_s + "\x04\0\0\0"_s;
-  const std::string second = number(2) + number(3) + number(0) + number(0) + number(0);
-  CHECK(OnePayload({Make(append)}) == batch + header(3, 0) + number(1) + number(2) + number(3) +
+  const std::string second = Number(2) + Number(3) + Number(0) + Number(0) + Number(0);
+  CHECK(OnePayload({Make(append)}) == Batch() + Header(3, 0) + Number(1) + Number(2) + Number(3) +
                                           "\x02\0\0\0\x04\0\0\0"_s + first + second + "body");
+}
+
+TEST_CASE("messages: golden bytes of snapshots and forwarded writes") {
+  SnapshotOffer offer;
+  offer.info = SnapshotInfo(LogIndex(1), Term(2), 3, {});
+  offer.info.sha256.fill(std::byte{0x44});
+  CHECK(OnePayload({Make(offer)}) ==
+        Batch() + Header(10, 0) + Number(1) + Number(2) + Number(3) + std::string(32, '\x44'));
+  CHECK(OnePayload({Make(SnapshotChunk(LogIndex(1), 2, Payload("bytes")))}) ==
+        Batch() + Header(11, 0) + Number(1) + Number(2) + "\x05\0\0\0"_s + "bytes");
+  CHECK(OnePayload({Make(SnapshotReply(LogIndex(1), 2, SnapshotReply::State::kRefused))}) ==
+        Batch() + Header(12, 2) + Number(1) + Number(2));
+  ForwardRequest forward;
+  forward.number = 1;
+  forward.patience_ms = 2;
+  forward.expected_generation = Generation(3);
+  forward.kind = EntryKind::kPrepared;
+  forward.await_apply = true;
+  forward.body = Payload("body");
+  CHECK(OnePayload({Make(forward)}) == Batch() + Header(13, 1) + Number(1) + Number(2) + Number(3) +
+                                           "\x03\0\0\0\x04\0\0\0"_s + "body");
+  ForwardReply forward_reply;
+  forward_reply.number = 1;
+  forward_reply.error = 2;
+  forward_reply.leader = NodeId(3);
+  forward_reply.ticket = Ticket(4, 5, NodeId(6));
+  forward_reply.index = LogIndex(7);
+  forward_reply.term = Term(8);
+  forward_reply.count = 9;
+  CHECK(OnePayload({Make(forward_reply)}) ==
+        Batch() + Header(14, 0) + Number(1) + "\x02\0\0\0\x03\0\0\0"_s + Number(4) +
+            "\x05\0\0\0\x06\0\0\0"_s + Number(7) + Number(8) + "\x09\0\0\0\0\0\0\0"_s);
 }
 
 TEST_CASE("messages: what was encoded is decoded, and encodes to the same bytes") {
@@ -194,7 +230,7 @@ TEST_CASE("messages: a batch is split at the cap of its kind") {
   const std::vector<Message> votes(300, Make(VoteRequest()));
   const Received two = Receive(Encode(votes), 1u << 20);
   CHECK(two.error == FrameError::kNone);
-  CHECK(two.kinds == std::vector<FrameKind>(3, FrameKind::kVotes));
+  CHECK(two.kinds == std::vector<FrameKind>(4, FrameKind::kVotes));
   CHECK(two.messages == votes);
 
   const std::vector<Message> beats(40'000, Make(Heartbeat()));
@@ -204,7 +240,7 @@ TEST_CASE("messages: a batch is split at the cap of its kind") {
   CHECK(received.messages == beats);
 
   const std::vector<Message> thousand(1000, Make(Heartbeat()));
-  CHECK(Encode(thousand).size() == kFrameHeaderBytes + kBatchHeaderBytes + 1000 * 32);
+  CHECK(Encode(thousand).size() == kFrameHeaderBytes + kBatchHeaderBytes + 1000 * 40);
 }
 
 TEST_CASE("messages: other nodes open another frame") {
@@ -235,8 +271,8 @@ TEST_CASE("messages: large bodies are referenced, small ones copied") {
 }
 
 TEST_CASE("messages: a message above the cap is not encoded") {
-  const Message fits = Make(AppendOf(1, (16u << 20) - 12 - 16 - 32 - 40));
-  const Message too_large = Make(AppendOf(1, (16u << 20) - 12 - 16 - 32 - 40 + 1));
+  const Message fits = Make(AppendOf(1, (16u << 20) - 12 - 24 - 32 - 40));
+  const Message too_large = Make(AppendOf(1, (16u << 20) - 12 - 24 - 32 - 40 + 1));
   FrameEncoder encoder;
   CHECK(encoder.Add(fits));
   CHECK_FALSE(encoder.Add(too_large));

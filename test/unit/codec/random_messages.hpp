@@ -17,6 +17,7 @@ class MessageSource {
   Message Next(std::size_t body_bytes_max = 3000) {
     Message message(PartitionId(static_cast<std::uint32_t>(Number())), NodeId(7), NodeId(9),
                     Term(Number()), Body(body_bytes_max));
+    message.stamp = HlcTimestamp::FromWord(Number(), message.from);
     return message;
   }
   std::vector<Message> Batch(std::size_t count) {
@@ -32,7 +33,7 @@ class MessageSource {
   bool Coin() { return random_() % 2 == 0; }
   LogIndex Index() { return LogIndex(Number()); }
   MessageBody Body(std::size_t body_bytes_max) {
-    switch (random_() % 9) {
+    switch (random_() % 14) {
       case 0: {
         VoteRequest m;
         m.last_index = Index();
@@ -82,8 +83,51 @@ class MessageSource {
         m.index = Index();
         return m;
       }
-      default: return TransferRequest();
+      case 8: return TransferRequest();
+      default: return LaterBody(body_bytes_max);
     }
+  }
+  MessageBody LaterBody(std::size_t body_bytes_max) {
+    switch (random_() % 5) {
+      case 0: {
+        SnapshotOffer m;
+        m.info = SnapshotInfo(Index(), Term(Number()), Number(), {});
+        for (std::byte& byte : m.info.sha256) byte = static_cast<std::byte>(random_());
+        return m;
+      }
+      case 1: return SnapshotChunk(Index(), Number(), Bytes(body_bytes_max));
+      case 2:
+        return SnapshotReply(Index(), Number(), static_cast<SnapshotReply::State>(random_() % 3));
+      case 3: {
+        ForwardRequest m;
+        m.number = Number();
+        m.patience_ms = Number();
+        m.expected_generation = Generation(Number());
+        m.kind = static_cast<EntryKind>(random_() % 9);
+        m.await_apply = Coin();
+        m.body = Bytes(body_bytes_max);
+        return m;
+      }
+      default: {
+        ForwardReply m;
+        m.number = Number();
+        m.error = static_cast<std::uint32_t>(Number());
+        m.leader = NodeId(static_cast<std::uint32_t>(Number()));
+        m.ticket = AnyTicket();
+        m.index = Index();
+        m.term = Term(Number());
+        m.count = static_cast<std::uint32_t>(Number());
+        return m;
+      }
+    }
+  }
+  Ticket AnyTicket() {
+    return HlcTimestamp::FromWord(Number(), NodeId(static_cast<std::uint32_t>(Number())));
+  }
+  Payload Bytes(std::size_t bytes_max) {
+    std::string bytes(random_() % (bytes_max + 1), '\0');
+    for (char& c : bytes) c = static_cast<char>(random_());
+    return Payload(bytes);
   }
   AppendRequest Append(std::size_t body_bytes_max) {
     AppendRequest m;
@@ -91,12 +135,9 @@ class MessageSource {
     m.previous_term = Term(Number());
     m.commit = Index();
     for (auto left = random_() % 5; left != 0; --left) {
-      const Ticket ticket(Number(), static_cast<std::uint32_t>(Number()),
-                          NodeId(static_cast<std::uint32_t>(Number())));
-      std::string body(random_() % (body_bytes_max + 1), '\0');
-      for (auto& c : body) c = static_cast<char>(random_());
-      m.entries.emplace_back(Term(Number()), Index(), static_cast<EntryKind>(random_() % 3), ticket,
-                             Payload(body));
+      const Ticket ticket = AnyTicket();
+      m.entries.emplace_back(Term(Number()), Index(), static_cast<EntryKind>(random_() % 9), ticket,
+                             Bytes(body_bytes_max));
     }
     return m;
   }

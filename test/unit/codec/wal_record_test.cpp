@@ -47,6 +47,7 @@ BoundaryRecord SampleBoundary() {
   boundary.digest = 0x2122232425262728;
   boundary.configuration = Configuration({NodeId(1), NodeId(2)}, {}, {});
   boundary.ledger = "led";
+  boundary.system = "sys";
   return boundary;
 }
 
@@ -59,8 +60,11 @@ TEST_CASE("wal record: golden bytes", "[wal_record]") {
   CHECK(Hex(EncodeCommitHintRecord(7, LogIndex(0x0102030405060708))) ==
         "27ab2327010200000807060504030201");
   CHECK(Hex(EncodeBoundaryRecord(7, SampleBoundary())) ==
-        "d73a480a0103000008070605040302011100000000000000282726252423222102000000010000000200000000"
-        "000000000000006c6564");
+        "4843ab8c0103000008070605040302011100000000000000282726252423222102000000010000000200000000"
+        "00000000000000030000006c6564737973");
+  CHECK(Hex(EncodeApplicationRecord(
+            7, ApplicationRecord(LogIndex(0x0102030405060708), LogIndex(0x1112131415161718)))) ==
+        "b8cb7b5a0107000008070605040302011817161514131211");
   CHECK(Hex(EncodeIdentityRecord(SampleIdentity())) ==
         "328934980104000004030201181716151413121102000000010000000200000001000000030000000100000005"
         "0000006331");

@@ -30,14 +30,34 @@ std::string Describe(const RaftConfiguration& configuration) {
   for (const Duration duration :
        {configuration.election_timeout(), configuration.heartbeat_interval(),
         configuration.stall_max(), configuration.proposal_timeout(), configuration.read_timeout(),
-        configuration.leader_timeout(), configuration.join_timeout()}) {
+        configuration.leader_timeout(), configuration.join_timeout(),
+        configuration.ticket_timeout(), configuration.session_timeout(),
+        configuration.clock_ahead_max(), configuration.snapshot_step_timeout(),
+        configuration.slow_handler(), configuration.slow_write(), configuration.log_interval()}) {
     text << ' ' << std::chrono::duration<double, std::milli>(duration).count() << "ms";
   }
   for (const std::size_t size :
-       {configuration.queued_proposals_max(), configuration.queued_proposal_bytes_max(),
-        configuration.queued_messages_max(), configuration.entry_bytes_max(),
-        configuration.inflight_bytes_max(), configuration.uncommitted_bytes_max(),
-        configuration.apply_bytes_max(), configuration.cache_bytes_max()}) {
+       {configuration.queued_proposals_max(),
+        configuration.queued_proposal_bytes_max(),
+        configuration.queued_messages_max(),
+        configuration.entry_bytes_max(),
+        configuration.inflight_bytes_max(),
+        configuration.uncommitted_bytes_max(),
+        configuration.apply_bytes_max(),
+        configuration.cache_bytes_max(),
+        configuration.retained_entries(),
+        configuration.compaction_step(),
+        configuration.compaction_entries_max(),
+        configuration.snapshot_entries(),
+        configuration.snapshot_transfers_max(),
+        static_cast<std::size_t>(configuration.snapshot_bytes_per_second()),
+        configuration.node_bytes_max(),
+        configuration.apply_lag_max(),
+        static_cast<std::size_t>(configuration.free_bytes_min()),
+        configuration.queued_writes_max(),
+        configuration.queued_write_bytes_max(),
+        configuration.node_queued_writes_max(),
+        configuration.node_queued_write_bytes_max()}) {
     text << ' ' << size;
   }
   return text.str();
@@ -50,15 +70,23 @@ TEST_CASE("every key sets its field") {
     "initial_members": [{"id": 1, "endpoint": "node-1:7001"}, {"endpoint": "[::1]:7001", "id": 2}],
     "initial_partitions": 3, "election_timeout_ms": 601, "heartbeat_interval_ms": 102,
     "stall_ms_max": 603, "proposal_timeout_ms": 604, "read_timeout_ms": 605,
-    "leader_timeout_ms": 606, "join_timeout_ms": 607, "queued_proposals_max": 608,
+    "leader_timeout_ms": 606, "join_timeout_ms": 607, "ticket_timeout_ms": 621,
+    "session_timeout_ms": 622, "clock_ahead_max_ms": 623, "snapshot_step_timeout_ms": 1624,
+    "slow_handler_ms": 625, "slow_write_ms": 626, "log_interval_ms": 627,
+    "queued_proposals_max": 608,
     "queued_proposal_bytes_max": 2009, "queued_messages_max": 610, "entry_bytes_max": 2000,
     "inflight_bytes_max": 2012, "uncommitted_bytes_max": 2013, "apply_bytes_max": 2014,
-    "cache_bytes_max": 2015
+    "cache_bytes_max": 2015, "retained_entries": 2016, "compaction_step": 2017,
+    "compaction_entries_max": 2018, "snapshot_entries": 2019, "snapshot_transfers_max": 20,
+    "snapshot_bytes_per_second": 202100, "node_bytes_max": 2022, "apply_lag_max": 2023,
+    "free_bytes_min": 2024, "queued_writes_max": 2025, "queued_write_bytes_max": 2026,
+    "node_queued_writes_max": 2027, "node_queued_write_bytes_max": 2028
   })",
                                   configuration)) == "");
   CHECK(Describe(configuration) ==
         "2 harbour [::1]:7001 [1=node-1:7001 2=[::1]:7001 ] 3 601ms 102ms 603ms 604ms 605ms 606ms "
-        "607ms 608 2009 610 2000 2012 2013 2014 2015");
+        "607ms 621ms 622ms 623ms 1624ms 625ms 626ms 627ms 608 2009 610 2000 2012 2013 2014 2015 "
+        "2016 2017 2018 2019 20 202100 2022 2023 2024 2025 2026 2027 2028");
   CHECK(configuration.Validate().empty());
 }
 
@@ -263,7 +291,7 @@ TEST_CASE("the page's defaults are the defaults") {
     CHECK(Describe(configuration) == Describe(RaftConfiguration()));
     ++checked;
   }
-  CHECK(checked == 19);
+  CHECK(checked == 39);
 }
 
 TEST_CASE("the page's ranges are where values are refused") {
@@ -292,7 +320,7 @@ TEST_CASE("the page's ranges are where values are refused") {
     if (least > 0) CHECK(problems_with(least - 1) != "");
     ++checked;
   }
-  CHECK(checked == 12);
+  CHECK(checked == 25);
 }
 
 }  // namespace

@@ -159,6 +159,9 @@ TEST_CASE("counts within their bounds") {
   const std::vector<Bounds<std::size_t>> all{
       {"queued_proposals_max", 1, 1'000'000, 1, [](auto& c, auto v) { c.QueuedProposalsMax(v); }},
       {"queued_messages_max", 1, 1'000'000, 1, [](auto& c, auto v) { c.QueuedMessagesMax(v); }},
+      {"queued_writes_max", 1, 1'000'000, 1, [](auto& c, auto v) { c.QueuedWritesMax(v); }},
+      {"node_queued_writes_max", 1, 1'000'000, 1,
+       [](auto& c, auto v) { c.NodeQueuedWritesMax(v); }},
       {"entry_bytes_max", 1 << 10, 15 << 20, 1,
        [](auto& c, auto v) { c.EntryBytesMax(v).InflightBytesMax(64u << 20); }},
       {"initial_partitions", 1, 65'535, 1,
@@ -218,6 +221,7 @@ TEST_CASE("one entry fits wherever entries are counted") {
   configuration.EntryBytesMax(1 << 20).InitialMembers({Member(1, 1)});
   configuration.QueuedProposalBytesMax(1 << 20).QueuedMessageBytesMax(1 << 20);
   configuration.InflightBytesMax(1 << 20);
+  configuration.QueuedWriteBytesMax(1 << 20).NodeQueuedWriteBytesMax(1 << 20);
   configuration.UncommittedBytesMax(1 << 20).ApplyBytesMax(1).CacheBytesMax(0);
   CHECK(Joined(configuration.Validate()).empty());
   constexpr std::size_t kLess = (1 << 20) - 1;
@@ -233,6 +237,14 @@ TEST_CASE("one entry fits wherever entries are counted") {
     configuration.InflightBytesMax(kLess);
     CheckOne(configuration, "inflight_bytes_max", {"1048575", "1048576"});
   }
+  SECTION("on the way to the disk") {
+    configuration.QueuedWriteBytesMax(kLess);
+    CheckOne(configuration, "queued_write_bytes_max", {"1048575", "1048576"});
+  }
+  SECTION("on the way to the disk, of all") {
+    configuration.NodeQueuedWriteBytesMax(kLess);
+    CheckOne(configuration, "node_queued_write_bytes_max", {"1048575", "1048576"});
+  }
   SECTION("uncommitted") {
     configuration.UncommittedBytesMax(kLess);
     CheckOne(configuration, "uncommitted_bytes_max", {"1048575", "1048576"});
@@ -241,6 +253,16 @@ TEST_CASE("one entry fits wherever entries are counted") {
     configuration.ApplyBytesMax(0);
     CheckOne(configuration, "apply_bytes_max", {"at least 1"});
   }
+}
+
+TEST_CASE("free space to be kept: none at all, or up to a tebibyte") {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 40;
+  auto configuration = Valid();
+  for (const std::uint64_t inside : {std::uint64_t{0}, kMost}) {
+    CHECK(Joined(configuration.FreeBytesMin(inside).Validate()).empty());
+  }
+  CheckOne(configuration.FreeBytesMin(kMost + 1), "free_bytes_min",
+           {"1099511627777", "0 to 1099511627776"});
 }
 
 TEST_CASE("the partition map must fit into one entry") {

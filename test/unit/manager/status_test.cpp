@@ -11,6 +11,9 @@ TEST_CASE("roles have these names") {
   CHECK(ToString(Role::kCandidate) == "candidate");
   CHECK(ToString(Role::kLeader) == "leader");
   CHECK(ToString(Role::kLearner) == "learner");
+  CHECK(ToString(PeerStatus::State::kProbing) == "probing");
+  CHECK(ToString(PeerStatus::State::kReplicating) == "replicating");
+  CHECK(ToString(PeerStatus::State::kSnapshot) == "snapshot");
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ TestCluster::Options Chaos::Options(std::uint64_t seed, Random& random) {
     core.inflight_messages_max = 1 + random.Below(8);
     core.cache_bytes_max = random.Below(2000);
     core.apply_bytes_max = 100 + random.Below(2000);
+    core.ticket_timeout = std::chrono::milliseconds(50 + random.Below(500));
+    core.session_timeout = std::chrono::milliseconds(100 + random.Below(1000));
     core.uncommitted_bytes_max = 2000 + random.Below(20000);
     core.requests_max = 20 + random.Below(200);
   }
@@ -250,15 +252,64 @@ void Chaos::Client() {
   if (kind < 6) {
     const std::uint64_t burst = 1 + random_.Below(8);
     for (std::uint64_t i = 0; i < burst; ++i) {
-      std::string body = std::to_string(++bodies_);
-      body.resize(body.size() + random_.Below(60), '.');
-      cluster_.Propose(id, std::move(body), deadline);
+      raft::Propose propose = AnyProposal();
+      propose.deadline = deadline;
+      cluster_.Request(id, std::move(propose));
     }
   } else if (kind < 9) {
     cluster_.Request(id, Read{RequestId(), deadline});
   } else if (!node.waiting.empty()) {
     cluster_.Step(id, Withdraw{RequestId(*node.waiting.begin())});
   }
+}
+
+// Mostly plain entries; else one of all that the ledger judges.
+raft::Propose Chaos::AnyProposal() {
+  raft::Propose propose;
+  std::string body = std::to_string(++bodies_);
+  body.resize(body.size() + random_.Below(60), '.');
+  propose.ticket = Ticket(bodies_, 0, NodeId(1));
+  const std::uint64_t recent = bodies_ - random_.Below(std::min<std::uint64_t>(bodies_, 40));
+  switch (random_.Below(12)) {
+    case 0:
+      propose.kind = EntryKind::kPrepared;
+      if (Chance(3)) {
+        propose.first = Payload(body);
+        propose.first_ticket = propose.ticket;
+        propose.ticket = Ticket(bodies_, 1, NodeId(1));
+      }
+      break;
+    case 1:
+    case 2: {
+      propose.kind = EntryKind::kDecision;
+      const auto decision = Chance(2) ? Decision::kCommit : Decision::kRollback;
+      propose.body = Encode(DecisionBody{Ticket(recent, 0, NodeId(1)), decision});
+      return propose;
+    }
+    case 3: {
+      propose.kind = EntryKind::kSession;
+      SessionBody session;
+      if (Chance(2)) session = {SessionId(1 + random_.Below(bodies_)), SessionBody::kWhenever};
+      propose.body = Encode(session);
+      return propose;
+    }
+    case 4: {
+      propose.kind = Chance(2) ? EntryKind::kSessionApplication : EntryKind::kSessionPrepared;
+      std::byte header[kSessionHeaderBytes];
+      const std::uint64_t sequence = 1 + random_.Below(10);
+      EncodeSessionHeader({SessionId(1 + random_.Below(bodies_)), sequence, sequence / 2 + 1},
+                          header);
+      propose.body = Payload(ByteSpan(header));
+      return propose;
+    }
+    case 5:
+      propose.kind = EntryKind::kCheckpoint;
+      propose.body = Encode(CheckpointBody{LogIndex(random_.Below(recent))});
+      return propose;
+    default: break;
+  }
+  propose.body = Payload(body);
+  return propose;
 }
 
 void Chaos::MemberClient() {

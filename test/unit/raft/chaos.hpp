@@ -68,6 +68,7 @@ class Chaos {
   void ScheduleFetches(NodeId id);
   void ScheduleSnapshots(NodeId id);
   void Client();
+  [[nodiscard]] raft::Propose AnyProposal();
   void MemberClient();
   void Fault();
   void FaultLinks();

@@ -71,6 +71,23 @@ TEST_CASE("a leader that is cut off is replaced and steps down by itself") {
   REQUIRE(cluster.node(old_leader.value()).delivered.back().body.text() == "kept");
 }
 
+TEST_CASE("while heartbeats are suspended no read is confirmed") {
+  TestCluster cluster({.seed = 5, .core = {}}, Voters(3));
+  const std::uint32_t leader = cluster.WaitForLeader().value();
+  const auto before = cluster.Request(leader, Read{});
+  cluster.Settle();
+  REQUIRE(cluster.node(leader).completions.contains(before));
+  cluster.Step(leader, SuspendHeartbeats{true});
+  const auto read = cluster.Request(leader, Read{});
+  cluster.Settle();
+  cluster.Advance(200ms);
+  CHECK(cluster.node(leader).waiting.contains(read));
+  cluster.Step(leader, SuspendHeartbeats{false});
+  cluster.Advance(500ms);
+  REQUIRE(cluster.node(leader).completions.contains(read));
+  CHECK_FALSE(cluster.node(leader).completions.at(read).error);
+}
+
 TEST_CASE("a stopped core answers every request and hears nothing else") {
   TestCluster cluster({.seed = 5, .core = {}}, Voters(3));
   const NodeId leader = cluster.WaitForLeader();

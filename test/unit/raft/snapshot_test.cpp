@@ -35,6 +35,24 @@ TEST_CASE("a snapshot that the log contradicts replaces it whole") {
   CHECK(node.core.Status().durable == LogIndex(4));
 }
 
+TEST_CASE("what the application kept before a snapshot does not hide that its import is to come") {
+  LoneCore node({1, 1, 1, 1, 1, 1}, 2);
+  node.Step(Staged(3, 9, 2), KeepApplication{ApplicationRecord(LogIndex(2), LogIndex())});
+  REQUIRE(node.effects.write);
+  CHECK(node.effects.write->application == ApplicationRecord(LogIndex(9), LogIndex(9)));
+  node.Sync();
+  // It goes with whatever else is written.
+  node.Step(KeepApplication{ApplicationRecord(LogIndex(5), LogIndex())});
+  node.Step(LoneCore::From(2, 4, Heartbeat()));
+  REQUIRE(node.effects.write);
+  CHECK_FALSE(node.effects.write->application);
+  node.Sync();
+  node.Step(KeepApplication{ApplicationRecord(LogIndex(9), LogIndex())});
+  node.Step(LoneCore::From(2, 5, Heartbeat()));
+  REQUIRE(node.effects.write);
+  CHECK(node.effects.write->application == ApplicationRecord(LogIndex(9), LogIndex()));
+}
+
 TEST_CASE("a snapshot that the log holds commits it and removes nothing") {
   LoneCore node({1, 1, 2, 2, 2}, 1);
   const Effects& effects = node.Step(Staged(3, 4, 2));

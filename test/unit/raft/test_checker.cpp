@@ -102,12 +102,31 @@ void Checker::CheckApply(TestNode& node, const std::vector<ApplyItem>& items) {
     KOMMANDER_ASSERT(
         node.disk.TermAt(entry.index) == entry.term || entry.index <= node.disk.boundary().index,
         "only synced entries apply");
-    const bool application = entry.kind == EntryKind::kApplication && entry.index > node.floor;
-    KOMMANDER_ASSERT((item.verdict == Verdict::kDeliver) == application,
-                     "application entries above the floor are delivered");
+    CheckVerdict(node, item);
     const auto [known, first] = applied_.try_emplace(entry.index, entry);
     KOMMANDER_ASSERT(known->second == entry, "every node applies the same");
   }
+}
+
+// Above its floor every node judges alike; a ticket is delivered at one place, or nowhere.
+void Checker::CheckVerdict(const TestNode& node, const ApplyItem& item) {
+  const LogIndex index = item.entry.index;
+  if (index <= node.floor) {
+    KOMMANDER_ASSERT(item.verdict != Verdict::kDeliver, "nothing is delivered below the floor");
+    return;
+  }
+  const auto [known, first] = verdicts_.try_emplace(index, item.verdict);
+  KOMMANDER_ASSERT(known->second == item.verdict, "every node judges the same");
+  const EntryKind kind = item.entry.kind;
+  if (!IsJudged(kind)) {
+    KOMMANDER_ASSERT((item.verdict == Verdict::kDeliver) == (kind == EntryKind::kApplication),
+                     "application entries above the floor are delivered");
+  }
+  if (!item.prepared) return;
+  KOMMANDER_ASSERT(kind == EntryKind::kDecision && item.prepared->index < index,
+                   "a proposal is delivered at its decision");
+  const auto [place, is_new] = delivered_tickets_.try_emplace(item.prepared->ticket, index);
+  KOMMANDER_ASSERT(place->second == index, "a proposal is delivered once");
 }
 
 // An acknowledged write is synced on a quorum and stays the one at its index.

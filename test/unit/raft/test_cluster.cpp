@@ -2,6 +2,8 @@
 #include "unit/raft/test_cluster.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <tuple>
 
 #include <kommander/assert.hpp>
 
@@ -17,6 +19,7 @@ void TestCluster::AddNode(NodeId id, Configuration configuration) {
   node->id = id;
   node->options = options_.core;
   node->options.self = id;
+  node->options.mark_entries = 1;  // a log may be cut anywhere
   nodes_.emplace(id, std::move(node));
   Start(id);
 }
@@ -26,6 +29,7 @@ void TestCluster::Start(NodeId id) {
   KOMMANDER_ASSERT(node.core == nullptr, "a node runs once");
   node.options.seed = options_.seed + ++lives_;
   node.applier.clear();
+  node.marks.clear();
   node.delivered.clear();
   node.inbox.clear();
   node.fetches.clear();
@@ -90,11 +94,14 @@ void TestCluster::Take(TestNode& node, Effects& effects) {
   for (const Fetch& fetch : effects.fetches) node.fetches.push_back(fetch);
   for (const SnapshotNeeded& needed : effects.snapshots) node.snapshots.push_back(needed.peer);
   for (ApplyItem& item : effects.apply) node.applier.push_back(std::move(item));
+  for (LedgerMark& mark : effects.marks) node.marks[mark.index] = std::move(mark.ledger);
 }
 
 std::uint64_t TestCluster::Propose(std::uint32_t id, std::string body, Instant deadline) {
-  return Request(
-      id, raft::Propose{RequestId(), EntryKind::kApplication, Ticket(), Payload(body), deadline});
+  raft::Propose propose;
+  propose.body = Payload(body);
+  propose.deadline = deadline;
+  return Request(id, std::move(propose));
 }
 
 std::uint64_t TestCluster::Request(std::uint32_t id, Input input) {
@@ -139,7 +146,8 @@ void TestCluster::ApplyAll(NodeId id) {
   if (node.core == nullptr || node.applier.empty()) return;
   const LogIndex last = node.applier.back().entry.index;
   for (ApplyItem& item : node.applier) {
-    if (item.verdict == Verdict::kDeliver) node.delivered.push_back(std::move(item.entry));
+    if (item.verdict != Verdict::kDeliver) continue;
+    node.delivered.push_back(item.prepared ? *item.prepared : std::move(item.entry));
   }
   node.applier.clear();
   std::vector<Input> inputs;
@@ -183,9 +191,11 @@ void TestCluster::AnswerSnapshots(NodeId id) {
 
 void TestCluster::CompactTo(NodeId id, LogIndex index) {
   TestNode& node = *nodes_.at(id);
+  const auto after = node.marks.upper_bound(index);
+  if (after == node.marks.begin()) return;
   BoundaryRecord boundary;
-  boundary.index = index;
-  node.floor = std::max(node.floor, index);
+  std::tie(boundary.index, boundary.ledger) = *std::prev(after);
+  node.floor = std::max(node.floor, boundary.index);
   std::vector<Input> inputs;
   inputs.push_back(Compact{std::move(boundary)});
   Step(id, std::move(inputs));

@@ -26,11 +26,12 @@ struct TestNode {
   TestDisk disk;
   std::vector<Input> inbox;       // taken by the next step, together
   std::deque<ApplyItem> applier;  // handed off, not applied yet
-  std::vector<Entry> delivered;   // to the application, in this life
-  LogIndex handed;                // of the apply stream of this life
-  LogIndex floor;                 // applied_from of this life
-  LogIndex committed;             // of this life, for monotony
-  Duration ahead{};               // of the cluster's clock
+  std::vector<Entry> delivered;   // to the application, in this life; proposals as they were made
+  std::map<LogIndex, Payload> marks;  // ledgers, of this life
+  LogIndex handed;                    // of the apply stream of this life
+  LogIndex floor;                     // applied_from of this life
+  LogIndex committed;                 // of this life, for monotony
+  Duration ahead{};                   // of the cluster's clock
   std::vector<Fetch> fetches;
   std::vector<NodeId> snapshots;                    // peers that need one
   std::map<std::uint64_t, Completion> completions;  // by request
@@ -66,12 +67,15 @@ class Checker {
   void CheckWrite(const TestNode& node, const WriteUnit& unit);
   void CheckMessage(const TestNode& node, const Message& message);
   void CheckApply(TestNode& node, const std::vector<ApplyItem>& items);
+  void CheckVerdict(const TestNode& node, const ApplyItem& item);
 
   std::map<Term, NodeId> leaders_;
   std::map<std::pair<NodeId, Term>, NodeId> votes_;
   std::map<std::pair<LogIndex, Term>, Written> written_;
   std::map<LogIndex, Committed> committed_;
   std::map<LogIndex, Entry> applied_;
+  std::map<LogIndex, Verdict> verdicts_;
+  std::map<Ticket, LogIndex> delivered_tickets_;  // and where
   LogIndex highest_commit_;
   LogIndex highest_answered_;
   std::uint64_t checks_ = 0;
@@ -118,6 +122,7 @@ class TestCluster {
   void ApplyAll(NodeId id);
   void AnswerFetches(NodeId id);
   void AnswerSnapshots(NodeId id);
+  // At the last mark of the ledger up to there; none: nowhere.
   void CompactTo(NodeId id, LogIndex index);
 
   // Lets everything happen that needs no time: messages, disks, appliers, reads from disk.

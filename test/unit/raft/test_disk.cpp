@@ -54,6 +54,7 @@ void TestDisk::Apply(WriteUnit& unit) {
     KOMMANDER_ASSERT(*unit.commit_hint <= last(), "a commit hint is in the log");
     commit_hint_ = std::max(commit_hint_, *unit.commit_hint);
   }
+  if (unit.application) application_ = *unit.application;
 }
 
 Term TestDisk::TermAt(LogIndex index) const {
@@ -86,7 +87,9 @@ RecoveredPartition TestDisk::Recover() const {
   recovered.hard_state = hard_state_;
   recovered.last_index = last();
   recovered.commit_hint = commit_hint_;
+  recovered.application = application_;
   for (const Entry& entry : entries_) {
+    recovered.greatest_stamp = std::max(recovered.greatest_stamp, entry.ticket);
     if (recovered.terms.empty() || recovered.terms.back().term != entry.term) {
       recovered.terms.push_back({entry.index, entry.term});
     }

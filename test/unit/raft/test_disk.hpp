@@ -39,6 +39,7 @@ class TestDisk {
   BoundaryRecord boundary_;
   HardState hard_state_;
   LogIndex commit_hint_;
+  ApplicationRecord application_;
   std::deque<Entry> entries_;
 };
 

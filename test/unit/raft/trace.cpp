@@ -82,6 +82,18 @@ struct BodyText {
     return r.confirmed ? "read index " + Text(r.index) : std::string("no read index");
   }
   std::string operator()(const TransferRequest&) const { return "campaign now"; }
+  // Of the runtime: the core only sees who sends them in which term.
+  std::string operator()(const SnapshotOffer& o) const {
+    return "offers the snapshot of " + Text(o.info.index);
+  }
+  std::string operator()(const SnapshotChunk& c) const {
+    return "bytes of the snapshot of " + Text(c.index);
+  }
+  std::string operator()(const SnapshotReply& r) const {
+    return "has bytes of the snapshot of " + Text(r.index);
+  }
+  std::string operator()(const ForwardRequest&) const { return "forwards a write"; }
+  std::string operator()(const ForwardReply&) const { return "answers a forwarded write"; }
 };
 
 }  // namespace

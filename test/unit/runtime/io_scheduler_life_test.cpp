@@ -163,6 +163,88 @@ TEST_CASE("Stop cancels tasks that did not run, and calls each", "[io_scheduler]
   CHECK(cancelled_tasks == 10);
 }
 
+TEST_CASE("File tasks run beside a write and leave a thread to reads", "[io_scheduler][life]") {
+  IoSchedulerOptions options;
+  options.reader_threads = 2;
+  IoHarness io(options);
+  io.HoldWriter(1);
+  Gate files;
+  files.Close();
+  Event ran;
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE_FALSE(io.scheduler->SubmitFileTask([&](bool cancelled) {
+      files.Pass();
+      if (!cancelled) ran.Set();
+    }));
+  }
+  REQUIRE(files.AwaitArrivals(1));
+  for (std::uint64_t read = 1; read <= 20; ++read) REQUIRE_FALSE(io.Read(MakeRead(1, read)));
+  REQUIRE(io.sink->AwaitReads(20));
+  CHECK(ran.count() == 0);
+  files.Open();
+  REQUIRE(ran.Await(5));
+  CHECK(io.wal->is_writing());
+}
+
+TEST_CASE("One reader takes turns between reads and file tasks", "[io_scheduler][life]") {
+  IoSchedulerOptions options;
+  options.reader_threads = 1;
+  IoHarness io(options);
+  io.wal->reads.Close();
+  REQUIRE_FALSE(io.Read(MakeRead(1, 1)));
+  REQUIRE(io.wal->reads.AwaitArrivals(1));
+  std::vector<std::size_t> reads_before;
+  Event ran;
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE_FALSE(io.scheduler->SubmitFileTask([&](bool) {
+      reads_before.push_back(io.wal->reads.arrivals());
+      ran.Set();
+    }));
+  }
+  for (std::uint64_t read = 2; read <= 9; ++read) REQUIRE_FALSE(io.Read(MakeRead(1, read)));
+  io.wal->reads.Open();
+  REQUIRE(ran.Await(3));
+  REQUIRE(io.sink->AwaitReads(9));
+  CHECK(reads_before == std::vector<std::size_t>{1, 2, 3});
+}
+
+TEST_CASE("The number of file tasks is bounded", "[io_scheduler][life]") {
+  IoSchedulerOptions options;
+  options.tasks_max = 2;
+  Gate files;
+  files.Close();
+  IoHarness io(options);
+  const auto pass = [&](bool) { files.Pass(); };
+  REQUIRE_FALSE(io.scheduler->SubmitFileTask(pass));
+  REQUIRE(files.AwaitArrivals(1));
+  CHECK_FALSE(io.scheduler->SubmitFileTask(pass));
+  CHECK_FALSE(io.scheduler->SubmitFileTask(pass));
+  CHECK(io.scheduler->SubmitFileTask(pass) == RaftErrc::ProposalQueueFull);
+  CHECK(io.scheduler->Statistics().refused == 1);
+  files.Open();
+  REQUIRE(files.AwaitArrivals(3));
+}
+
+TEST_CASE("Stop cancels file tasks that did not run, and calls each", "[io_scheduler][life]") {
+  IoHarness io;
+  Gate files;
+  files.Close();
+  std::atomic<int> cancelled_tasks{0};
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE_FALSE(io.scheduler->SubmitFileTask([&](bool cancelled) {
+      files.Pass();
+      if (cancelled) ++cancelled_tasks;
+    }));
+  }
+  REQUIRE(files.AwaitArrivals(1));
+  Event stopped;
+  io.scheduler->Stop([&] { stopped.Set(); });
+  CHECK(io.scheduler->SubmitFileTask([](bool) {}) == RaftErrc::NodeStopped);
+  files.Open();
+  REQUIRE(stopped.Await());
+  CHECK(cancelled_tasks == 9);
+}
+
 TEST_CASE("Abort finishes the running write and drops the rest unanswered",
           "[io_scheduler][life]") {
   IoHarness io;

@@ -60,6 +60,7 @@ class SlowDisk final : public IoScheduler {
     return RaftErrc::ProposalQueueFull;
   }
   error_code SubmitTask(std::function<void(Wal&, bool)>) override { return {}; }
+  error_code SubmitFileTask(std::function<void(bool)>) override { return {}; }
   bool IsSaturated(PartitionId) const noexcept override { return is_saturated; }
   IoStatistics Statistics() const noexcept override { return {}; }
   void Stop(std::function<void()>) override {}
@@ -83,7 +84,8 @@ struct Follower {
     services->transport = transport;
     RecoveredPartition recovered;
     recovered.boundary.configuration = Configuration({NodeId(1), NodeId(2), NodeId(3)});
-    actor = std::make_shared<PartitionActor>(services, partition, std::move(recovered), true);
+    actor = std::make_shared<PartitionActor>(services, partition, std::move(recovered),
+                                             std::vector<StoredSnapshot>(), true);
     actor->Start();
     Run();
   }
@@ -164,6 +166,9 @@ TEST_CASE("what the system partition commits is on disk at once, for elections a
 // The roster knows node 1, and has not met node 3.
 struct Roster : NodeSink {
   void OnSystemCommand(LogIndex, Payload) override {}
+  void OnSystemApplied(LogIndex) override {}
+  void OnSystemMark(CutPoint) override {}
+  void OnSystemInstalled(Payload) override {}
   void OnPartitionRestored(PartitionId) override {}
   void OnPartitionLeader(PartitionId, NodeId, bool) override {}
   void OnStoreFailed(PartitionId, error_code) override {}
@@ -171,6 +176,7 @@ struct Roster : NodeSink {
   Incarnation RosterPinOf(NodeId peer) const noexcept override {
     return peer == NodeId(1) ? Incarnation(11) : Incarnation();
   }
+  Generation GenerationOf(PartitionId) const noexcept override { return Generation(5); }
 };
 
 TEST_CASE("a candidate tells every voter what its roster has of it") {
@@ -271,7 +277,7 @@ struct AskingFollower {
     operation = detail::MakeOperation<ReadBarrierResult>(
         [this](error_code error, ReadBarrierResult) { told.push_back(error); },
         node.context.get_executor(), node.actor);
-    node.actor->Submit(ReadEvent{operation, kNever});
+    node.actor->Submit(ReadEvent{operation, Waiter::Kind::kRead, kNever});
     node.Run();
     number = std::get<ReadIndexRequest>(node.transport->sent.back().body).request;
   }

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "catch.hpp"
+#include "runtime/events.hpp"
 
 namespace asio = boost::asio;
 using namespace kommander;
@@ -16,7 +17,8 @@ namespace {
 
 struct Fixture {
   asio::io_context context;
-  Waiters waiters;
+  PartitionMeters meters;
+  Waiters waiters{PartitionId(3), meters};
   std::map<int, std::vector<error_code>> told;
   std::map<int, LogIndex> index;
 
@@ -67,14 +69,50 @@ TEST_CASE("a finished request is gone, and its number with it") {
   REQUIRE(f.told[2].empty());
 }
 
+TEST_CASE("an error speaks of the last sending alone") {
+  Fixture f;
+  const raft::RequestId once = f.Write(1);
+  f.waiters.AwaitForward(once, NodeId(2));
+  f.waiters.FinishWrite(once, RaftErrc::SessionExpired, NodeId());
+  const raft::RequestId twice = f.Write(2);
+  f.waiters.AwaitForward(twice, NodeId(2));
+  f.waiters.AwaitForward(twice, NodeId(3));
+  f.waiters.FinishWrite(twice, RaftErrc::SessionExpired, NodeId());
+  const raft::RequestId lucky = f.Write(3);
+  f.waiters.AwaitForward(lucky, NodeId(2));
+  f.waiters.AwaitForward(lucky, NodeId(3));
+  f.waiters.FinishWrite(lucky, {}, NodeId());
+  f.Run();
+  CHECK(f.told[1] == std::vector<error_code>{RaftErrc::SessionExpired});
+  CHECK(f.told[2] == std::vector<error_code>{RaftErrc::OutcomeUnknown});
+  CHECK(f.told[3] == std::vector<error_code>{{}});
+}
+
+TEST_CASE("what may be sent again is found when it is due, and nothing else is") {
+  Fixture f;
+  const raft::RequestId plain = f.Write(1);
+  f.waiters.AwaitForward(plain, NodeId(2));
+  const raft::RequestId kept = f.Write(2);
+  f.waiters.AwaitForward(kept, NodeId(2));
+  f.waiters.Find(kept)->resend = std::make_shared<ProposeEvent>();
+  CHECK(f.waiters.Resendable(kNever) == std::vector{kept});
+  CHECK(f.waiters.EarliestResend() == kNever);
+  const Instant soon(std::chrono::seconds(7));
+  f.waiters.Find(kept)->resend_at = soon;
+  CHECK(f.waiters.EarliestResend() == soon);
+  CHECK(f.waiters.Resendable(soon - Duration(1)).empty());
+  CHECK(f.waiters.Resendable(soon) == std::vector{kept});
+  f.waiters.FailAll(RaftErrc::NodeStopped);
+}
+
 TEST_CASE("waits for apply end in the order of their index") {
   Fixture f;
   const auto a = f.Write(1);
   const auto b = f.Write(2);
   const auto c = f.Write(3);
-  f.waiters.AwaitApply(b, LogIndex(20));
-  f.waiters.AwaitApply(a, LogIndex(10));
-  f.waiters.AwaitApply(c, LogIndex(30));
+  f.waiters.AwaitApply(b, LogIndex(20), NodeId(3));
+  f.waiters.AwaitApply(a, LogIndex(10), NodeId(3));
+  f.waiters.AwaitApply(c, LogIndex(30), NodeId(3));
   f.waiters.AdvanceApplied(LogIndex(20));
   f.Run();
   REQUIRE(f.told[1].size() == 1);
@@ -82,10 +120,49 @@ TEST_CASE("waits for apply end in the order of their index") {
   REQUIRE(f.told[3].empty());
 }
 
+TEST_CASE("what is judged is told why it was refused, and nobody else is") {
+  Fixture f;
+  std::vector<raft::RequestId> requests;
+  for (int key = 1; key <= 4; ++key) requests.push_back(f.Write(key));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    f.waiters.Find(requests[i])->is_judged = i != 2;
+    f.waiters.AwaitApply(requests[i], LogIndex(10 + i), NodeId(3));
+  }
+  const std::vector<Refusal> refused{{LogIndex(5), RaftErrc::SettingChanged},
+                                     {LogIndex(11), RaftErrc::TooManySettings},
+                                     {LogIndex(12), RaftErrc::TooManySettings}};
+  f.waiters.AdvanceApplied(LogIndex(12), refused);
+  f.Run();
+  CHECK(f.told[1] == std::vector<error_code>{{}});
+  CHECK(f.told[2] == std::vector<error_code>{RaftErrc::TooManySettings});
+  CHECK(f.told[3] == std::vector<error_code>{{}});
+  CHECK(f.told[4].empty());
+}
+
+TEST_CASE("what is judged has an unknown outcome where a snapshot took the place of its entry") {
+  Fixture f;
+  const auto plain = f.Write(1);
+  const auto judged = f.Write(2);
+  const auto later = f.Write(3);
+  const auto in_core = f.Write(4);
+  for (const auto request : {judged, later, in_core}) f.waiters.Find(request)->is_judged = true;
+  f.waiters.AwaitApply(plain, LogIndex(10), NodeId(3));
+  f.waiters.AwaitApply(judged, LogIndex(11), NodeId(3));
+  f.waiters.AwaitApply(later, LogIndex(21), NodeId(3));
+  f.waiters.FailJudged(LogIndex(20));
+  f.waiters.AdvanceApplied(LogIndex(20));
+  f.Run();
+  CHECK(f.told[1] == std::vector<error_code>{{}});
+  CHECK(f.told[2] == std::vector<error_code>{RaftErrc::OutcomeUnknown});
+  CHECK(f.told[3].empty());
+  CHECK(f.told[4].empty());
+  f.waiters.FailAll(RaftErrc::NodeStopped);
+}
+
 TEST_CASE("deadlines end what waits outside of the core, and only that") {
   Fixture f;
   const auto applying = f.Write(1, At(10));
-  f.waiters.AwaitApply(applying, LogIndex(5));
+  f.waiters.AwaitApply(applying, LogIndex(5), NodeId(3));
   const auto leader = f.Leader(2, At(20));
   f.waiters.AwaitLeader(leader);
   (void)f.Write(3, At(1));  // the core answers for this one
@@ -122,7 +199,7 @@ TEST_CASE("callers that have left take no places of the queues outside of the co
   Fixture f;
   for (int i = 0; i < 10'000; ++i) {
     const auto applying = f.Write(1, At(1));
-    f.waiters.AwaitApply(applying, LogIndex(5));
+    f.waiters.AwaitApply(applying, LogIndex(5), NodeId(3));
     const auto leader = f.Leader(2, At(60'000));
     f.waiters.AwaitLeader(leader);
     f.waiters.Expire(At(2));
@@ -132,9 +209,9 @@ TEST_CASE("callers that have left take no places of the queues outside of the co
   CHECK(f.waiters.queued() <= 200);
   // Those that stay are still served, in order.
   const auto late = f.Write(3);
-  f.waiters.AwaitApply(late, LogIndex(9));
+  f.waiters.AwaitApply(late, LogIndex(9), NodeId(3));
   const auto early = f.Write(4);
-  f.waiters.AwaitApply(early, LogIndex(6));
+  f.waiters.AwaitApply(early, LogIndex(6), NodeId(3));
   f.waiters.AdvanceApplied(LogIndex(8));
   f.Run();
   CHECK(f.told[3].empty());

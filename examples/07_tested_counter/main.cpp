@@ -1,8 +1,8 @@
 // A user's application in the simulation: clients add to a counter and read it while nodes die,
 // hang and lose each other. No answer may forget an earlier one, and everything counts once. Try:
-//   04_tested_counter --seeds 1..1000        all good
-//   04_planted_bug --seeds 1..1000           the same with a defect: which seed, why, which faults
-//   04_planted_bug --no-faults               which it takes faults to see
+//   07_tested_counter --seeds 1..1000        all good
+//   07_planted_bug --seeds 1..1000           the same with a defect: which seed, why, which faults
+//   07_planted_bug --no-faults               which it takes faults to see
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

@@ -1,0 +1,2 @@
+// Beast's own sources, compiled once for what speaks HTTP here.
+#include <boost/beast/src.hpp>
