@@ -220,7 +220,8 @@ class RaftConfiguration {
   }
   // Free bytes of the log's volume below which proposals are refused with DiskFull, until there are
   // as many again; 0..2^40, 0: never. A write that meets a full disk costs the node its storage
-  // until a restart: leave room for what is on its way, and for a snapshot.
+  // until a restart: leave room for what is on its way, and for a snapshot, which may take half of
+  // it and is given up then.
   RaftConfiguration& FreeBytesMin(std::uint64_t value) {
     free_bytes_min_ = value;
     return *this;

@@ -244,10 +244,10 @@ class RaftManager {
   // by itself; none: up to what this node's handlers have returned for. On each node that meets it,
   // its own application answers for as much as OnDurableIndex says, or as its handlers have
   // returned for, which then promises that it is on disk (never call it with state in memory alone
-  // and no OnDurableIndex), or as its newest snapshot goes. What all of them keep is removed from
-  // the log, but for RetainedEntries, holds, SetMinRetainIndex and open tickets; a restart delivers
-  // only what comes after. Errors: those of ReplicateLogs; InvalidArgument: `covered` is not
-  // committed yet.
+  // and no OnDurableIndex), or, of a StateMachine, as its newest snapshot goes: nowhere, without
+  // snapshots. What all of them keep is removed from the log, but for RetainedEntries, holds,
+  // SetMinRetainIndex and open tickets; a restart delivers only what comes after. Errors: those of
+  // ReplicateLogs; InvalidArgument: `covered` is not committed yet.
   template <TokenFor<void(error_code, ReplicateResult)> Token = DefaultToken>
   auto ReplicateCheckpoint(PartitionId partition, std::optional<LogIndex> covered = std::nullopt,
                            ReplicateOptions options = {}, Token&& token = {}) {

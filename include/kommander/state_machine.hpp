@@ -46,6 +46,9 @@ class SnapshotImage {
   virtual boost::asio::awaitable<void> Write(SnapshotSink& sink) = 0;
 };
 
+// It is kept by snapshots (UseSnapshots), or keeps itself and says so (AppliedIndex and
+// OnDurableIndex). With neither, checkpoints remove nothing from the log, and a restart applies all
+// of it again.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;

@@ -69,6 +69,18 @@ Instant DeadlineOf(const RaftNode& node, const ReplicateOptions& options) noexce
       options.timeout().value_or(node.services().configuration.proposal_timeout()));
 }
 
+// A proposal still without body.
+runtime::ProposeEvent EventOf(const RaftNode& node, std::shared_ptr<Operation> operation,
+                              const ReplicateOptions& options) noexcept {
+  runtime::ProposeEvent event;
+  event.operation = std::move(operation);
+  event.deadline = DeadlineOf(node, options);
+  event.expected_generation = options.expected_generation();
+  event.await_apply = options.await_apply();
+  event.forward = options.forward();
+  return event;
+}
+
 // Hands the event to the partition's actor, or answers for it.
 template <class Event>
 void Submit(RaftNode& node, PartitionId partition, Event event) {
@@ -111,15 +123,10 @@ void StartReplicate(RaftNode& node, ReplicateOperation operation, PartitionId pa
   const bool fits = Fits(options, {Use::kManual, Use::kSession, Use::kForward});
   if (!fits || !IsOf(options.session(), partition)) error = RaftErrc::InvalidArgument;
   if (error) return PostCompletion(std::move(operation), error);
-  runtime::ProposeEvent event;
-  event.operation = std::move(operation);
+  runtime::ProposeEvent event = EventOf(node, std::move(operation), options);
   event.kind = KindOf(options.manual(), static_cast<bool>(options.session()));
   event.body = std::move(body.body);
   event.count = body.count;
-  event.deadline = DeadlineOf(node, options);
-  event.expected_generation = options.expected_generation();
-  event.await_apply = options.await_apply();
-  event.forward = options.forward();
   Submit(node, partition, std::move(event));
 }
 
@@ -138,8 +145,7 @@ void StartEntries(RaftNode& node, EntriesOperation operation, PartitionId partit
   if (!error && has_committed) error = Check(node, committed);
   if (!error && has_manual) error = Check(node, manual);
   if (error) return PostCompletion(std::move(operation), error);
-  runtime::ProposeEvent event;
-  event.operation = std::move(operation);
+  runtime::ProposeEvent event = EventOf(node, std::move(operation), options);
   event.waits_as = runtime::Waiter::Kind::kEntries;
   event.kind = KindOf(has_manual, is_of_session);
   EncodedBody& last = has_manual ? manual : committed;
@@ -149,10 +155,6 @@ void StartEntries(RaftNode& node, EntriesOperation operation, PartitionId partit
     event.first = std::move(committed.body);
     event.first_count = committed.count;
   }
-  event.deadline = DeadlineOf(node, options);
-  event.expected_generation = options.expected_generation();
-  event.await_apply = options.await_apply();
-  event.forward = options.forward();
   Submit(node, partition, std::move(event));
 }
 
@@ -162,14 +164,9 @@ void StartDecision(RaftNode& node, ReplicateOperation operation, PartitionId par
     return PostCompletion(std::move(operation), RaftErrc::InvalidArgument);
   }
   const raft::Decision decision = commits ? raft::Decision::kCommit : raft::Decision::kRollback;
-  runtime::ProposeEvent event;
-  event.operation = std::move(operation);
+  runtime::ProposeEvent event = EventOf(node, std::move(operation), options);
   event.kind = EntryKind::kDecision;
   event.body = raft::Encode(raft::DecisionBody{ticket, decision});
-  event.deadline = DeadlineOf(node, options);
-  event.expected_generation = options.expected_generation();
-  event.await_apply = options.await_apply();
-  event.forward = options.forward();
   Submit(node, partition, std::move(event));
 }
 
@@ -212,14 +209,10 @@ void StartSetting(RaftNode& node, ReplicateOperation operation, EncodedBody body
   if (!error && node.membership()->members().empty()) error = RaftErrc::NodeIsNotReady;
   if (!error) error = Check(node, body);
   if (error) return PostCompletion(std::move(operation), error);
-  runtime::ProposeEvent event;
-  event.operation = std::move(operation);
+  runtime::ProposeEvent event = EventOf(node, std::move(operation), options);
   event.body = std::move(body.body);
   event.count = body.count;
-  event.deadline = DeadlineOf(node, options);
-  event.expected_generation = options.expected_generation();
   event.is_judged = true;
-  event.forward = options.forward();
   Submit(node, kSystemPartition, std::move(event));
 }
 
@@ -235,15 +228,10 @@ void SubmitSession(RaftNode& node, std::shared_ptr<Operation> operation, runtime
   if (!Fits(options, {Use::kForward})) {
     return PostCompletion(std::move(operation), RaftErrc::InvalidArgument);
   }
-  runtime::ProposeEvent event;
-  event.operation = std::move(operation);
+  runtime::ProposeEvent event = EventOf(node, std::move(operation), options);
   event.waits_as = kind;
   event.kind = EntryKind::kSession;
   event.body = raft::Encode(body);
-  event.deadline = DeadlineOf(node, options);
-  event.expected_generation = options.expected_generation();
-  event.await_apply = options.await_apply();
-  event.forward = options.forward();
   Submit(node, partition, std::move(event));
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <thread>
 
 #include <kommander/time.hpp>
 
@@ -26,6 +27,7 @@ class HybridClock {
     do {
       next = wall > seen ? wall : seen + 1;
       if (KOMMANDER_MUTANT(ticket_before_installed)) {
+        if (next % 64 == 0) std::this_thread::yield();  // where it shows
         word_.store(next, std::memory_order_relaxed);
         break;
       }

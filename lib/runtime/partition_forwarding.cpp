@@ -31,7 +31,7 @@ bool PartitionActor::Forward(ProposeEvent& event) {
     waiters_.Fail(request, RaftErrc::ProposalQueueFull, leader);
     return true;
   }
-  if (!raft::HasSessionHeader(event.kind)) {
+  if (!raft::HasSessionHeader(event.kind) && !KOMMANDER_MUTANT(forwarded_write_sent_twice)) {
     SendForward(request, event, leader);
     return true;
   }
@@ -97,7 +97,7 @@ void PartitionActor::LoseForwards(NodeId peer) {
     Waiter& waiter = *waiters_.Find(request);
     if (waiter.resend != nullptr) {
       ResendSoon(waiter);
-    } else if (!KOMMANDER_MUTANT(forwarded_write_sent_twice)) {
+    } else if (!KOMMANDER_MUTANT(lost_forward_waited_for)) {
       waiters_.Fail(request, RaftErrc::OutcomeUnknown, announced_leader_);
     }
   }

@@ -40,6 +40,8 @@ SUITES = {'core': 'test/unit/raft/raft_test',
 BELOW = {'storage': {'storage': 'test/unit/storage/rocksdb_wal_test',
                      'log conformance': 'test/conformance/rocksdb_wal_conformance',
                      'crash matrix': 'test/crash/crash_matrix'},
+         'snapshot store': {'snapshot conformance': 'test/conformance/file_snapshots_conformance',
+                            'crash matrix': 'test/crash/crash_matrix'},
          'scheduler': {'scheduler': SUITES['scheduler'], 'nodes': SUITES['nodes']},
          'transport': {'TCP': 'test/unit/transports/tcp_test',
                        'transport conformance': 'test/conformance/tcp_transport_conformance'}}

@@ -314,6 +314,49 @@ TEST_CASE("a read of what a failed disk will never apply ends with the failure")
   CHECK(asking.told == std::vector<error_code>{RaftErrc::StorageFailed});
 }
 
+// A follower whose caller has asked for a write without a session, which it has handed to its
+// leader.
+struct ForwardingFollower {
+  ForwardingFollower() {
+    node.Hear(Heartbeat{LogIndex(), 1});
+    ProposeEvent event;
+    event.operation = detail::MakeOperation<ReplicateResult>(
+        [this](error_code error, ReplicateResult) { told.push_back(error); },
+        node.context.get_executor(), node.actor);
+    event.count = 1;
+    event.forward = true;
+    node.actor->Submit(std::move(event));
+    node.Run();
+  }
+  [[nodiscard]] std::ptrdiff_t Sent() const {
+    const auto& sent = node.transport->sent;
+    return std::count_if(sent.begin(), sent.end(), [](const Message& message) {
+      return std::holds_alternative<ForwardRequest>(message.body);
+    });
+  }
+
+  std::vector<error_code> told;  // outlives the node, which answers whoever waits
+  Follower node;
+};
+
+TEST_CASE("a forwarded write whose link has ended is answered at once, and not sent again") {
+  ForwardingFollower forwarding;
+  REQUIRE(forwarding.Sent() == 1);
+  forwarding.node.actor->NotePeerDown(NodeId(3));  // not its link
+  forwarding.node.Run();
+  CHECK(forwarding.told.empty());
+  forwarding.node.actor->NotePeerDown(NodeId(1));
+  forwarding.node.Run();
+  CHECK(forwarding.told == std::vector<error_code>{RaftErrc::OutcomeUnknown});
+  // Whoever leads next may have it, too.
+  std::vector<Message> messages;
+  messages.emplace_back(forwarding.node.partition, NodeId(3), NodeId(2), Term(2),
+                        Heartbeat{LogIndex(), 1});
+  forwarding.node.actor->SubmitMessages(messages.begin(), messages.end());
+  forwarding.node.Run();
+  CHECK(forwarding.Sent() == 1);
+}
+
 TEST_CASE("a unit that the disk refuses is a failed write, not one to wait for") {
   Follower node;
   node.disk->refusal = RaftErrc::StorageFailed;

@@ -1,0 +1,154 @@
+// When a snapshot that is received takes the place of the one before.
+#include "runtime/snapshot_desk.hpp"
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include <kommander/memory_snapshots.hpp>
+
+#include "catch.hpp"
+#include "runtime/snapshot_streams.hpp"
+
+namespace kommander::runtime {
+namespace {
+
+constexpr PartitionId kPartition{1};
+constexpr NodeId kLeader{1};
+constexpr Term kTerm{1};
+
+// Its tasks are done when the test says so.
+class HeldTasks final : public IoScheduler {
+ public:
+  error_code Start(std::shared_ptr<Wal>) override { return {}; }
+  error_code SubmitWrite(WriteUnit, std::shared_ptr<IoSink>) override { return {}; }
+  error_code SubmitRead(ReadRequest, std::shared_ptr<IoSink>) override { return {}; }
+  error_code SubmitTask(std::function<void(Wal&, bool)>) override { return {}; }
+  error_code SubmitFileTask(std::function<void(bool)> task) override {
+    tasks.push_back(std::move(task));
+    return {};
+  }
+  bool IsSaturated(PartitionId) const noexcept override { return false; }
+  IoStatistics Statistics() const noexcept override { return {}; }
+  void Stop(std::function<void()>) override {}
+  void Abort() noexcept override {}
+
+  std::deque<std::function<void(bool)>> tasks;
+};
+
+class NoState final : public StateMachine {
+ public:
+  bool Apply(std::span<const RaftLog>) override { return true; }
+  std::shared_ptr<SnapshotImage> Capture(PartitionId) override { return nullptr; }
+  boost::asio::awaitable<bool> Import(PartitionId, SnapshotSource&) override { co_return true; }
+};
+
+SnapshotInfo Publish(SnapshotStore& store, std::uint64_t index) {
+  BoundaryRecord boundary;
+  boundary.index = LogIndex(index);
+  boundary.term = kTerm;
+  SnapshotInfo info(boundary.index, boundary.term, 0, {});
+  REQUIRE_FALSE(store.Begin(kPartition, SnapshotStore::Draft::kTaken));
+  REQUIRE_FALSE(store.Append(kPartition, SnapshotStore::Draft::kTaken,
+                             EncodeSnapshotHead(kPartition, boundary)));
+  REQUIRE_FALSE(store.Publish(kPartition, SnapshotStore::Draft::kTaken, info, std::nullopt));
+  return info;
+}
+
+// A follower whose log goes on from a snapshot at 5 and ends at 8, and whose leader sends one at 9.
+struct Follower {
+  Follower() {
+    services->io = io;
+    services->snapshots = MakeMemorySnapshots();
+    services->state_machine = std::make_shared<NoState>();
+    SnapshotDesk::Stored stored;
+    stored.in_force = Publish(*services->snapshots, 5);
+    desk.emplace(services, kPartition, stored);
+    desk->Open([this](SnapshotEvent event) { events.push_back(std::move(event)); });
+    status.term = kTerm;
+    status.leader = kLeader;
+    status.first = LogIndex(6);
+    status.last = status.durable = status.committed = status.applied = LogIndex(8);
+  }
+  void Hear(MessageBody body) {
+    desk->OnMessage(Message(kPartition, kLeader, NodeId(2), kTerm, std::move(body)), status, now);
+    Settle();
+  }
+  // Until nothing moves.
+  void Settle() {
+    SnapshotDesk::Orders orders;
+    do {
+      while (!io->tasks.empty()) {
+        const auto task = std::move(io->tasks.front());
+        io->tasks.pop_front();
+        task(false);
+      }
+      while (!events.empty()) {
+        desk->OnEvent(std::move(events.front()), now);
+        events.pop_front();
+      }
+      desk->Proceed(status, status.applied, {}, retention, now, orders);
+    } while (!io->tasks.empty());
+    put_in_force = orders.put_in_force.value_or(put_in_force);
+    for (const raft::Input& input : orders.inputs) {
+      is_staged = is_staged || std::holds_alternative<raft::SnapshotStaged>(input);
+    }
+  }
+  std::vector<LogIndex> Kept() {
+    std::vector<SnapshotInfo> infos;
+    REQUIRE_FALSE(services->snapshots->List(kPartition, infos));
+    std::vector<LogIndex> indexes;
+    for (const SnapshotInfo& info : infos) indexes.push_back(info.index);
+    return indexes;
+  }
+  // Everything of the leader's snapshot.
+  void Receive() {
+    const auto sent = MakeMemorySnapshots();
+    const SnapshotInfo info = Publish(*sent, 9);
+    Payload bytes;
+    REQUIRE_FALSE(sent->Read(kPartition, info.index, 0, info.bytes, bytes));
+    Hear(SnapshotOffer(info));
+    Hear(SnapshotChunk(info.index, 0, bytes));
+  }
+
+  const Instant now{std::chrono::seconds(100)};
+  std::shared_ptr<HeldTasks> io = std::make_shared<HeldTasks>();
+  std::shared_ptr<NodeServices> services = std::make_shared<NodeServices>(NodeId(2));
+  raft::CoreStatus status;
+  Retention retention;
+  std::deque<SnapshotEvent> events;
+  std::optional<SnapshotDesk> desk;
+  bool is_staged = false;  // the core is handed what was received
+  LogIndex put_in_force;
+};
+
+TEST_CASE("the log's own snapshot stays until the log goes on from the one that was received") {
+  Follower follower;
+  follower.Receive();
+  REQUIRE(follower.is_staged);
+  // It is whole, the log is not cut yet: after a crash now the old one is needed.
+  CHECK(follower.Kept() == std::vector<LogIndex>{LogIndex(5), LogIndex(9)});
+  follower.status.committed = LogIndex(9);
+  follower.Settle();
+  CHECK(follower.Kept() == std::vector<LogIndex>{LogIndex(5), LogIndex(9)});
+  CHECK(follower.put_in_force == LogIndex());
+
+  follower.status.first = LogIndex(10);
+  follower.status.durable = LogIndex(9);
+  follower.Settle();
+  CHECK(follower.put_in_force == LogIndex(9));
+  CHECK(follower.Kept() == std::vector<LogIndex>{LogIndex(9)});
+}
+
+TEST_CASE("what the log does not want of a leader is gone again, and its own snapshot stays") {
+  Follower follower;
+  follower.Receive();
+  REQUIRE(follower.is_staged);
+  follower.Settle();  // not committed here: the core has not taken it
+  CHECK(follower.Kept() == std::vector<LogIndex>{LogIndex(5)});
+}
+
+}  // namespace
+}  // namespace kommander::runtime
