@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -258,6 +259,61 @@ TEST_CASE("a new leader counts a ticket's time anew, and ends it") {
   CHECK(three.cluster.core(three.leader).ledger().IsOpen(TicketOf(1)));
   three.cluster.Advance(20s);
   CHECK_FALSE(three.cluster.core(three.leader).ledger().IsOpen(TicketOf(1)));
+}
+
+// Of a node alone, whose heartbeats are so rare that its next deadline is the first watch's.
+TEST_CASE("decided tickets are not watched to their time without bound, open ones to the moment") {
+  CoreOptions options;
+  options.heartbeat_interval = 1h;
+  options.ticket_timeout = 100s;
+  TestCluster cluster({1, options, true}, Configuration({NodeId(1)}));
+  REQUIRE(cluster.WaitForLeader() == NodeId(1));
+  const Core& core = cluster.core(1);
+  std::size_t expired = 0;
+  cluster.observer = [&](const TestNode&, const CoreStatus&, const Effects& effects) {
+    expired += effects.tickets_expired;
+  };
+  std::uint64_t last = 0;
+  const auto open = [&] {
+    cluster.Advance(1ms);
+    const std::uint64_t request = cluster.Request(1, Prepared(++last));
+    cluster.Settle();
+    REQUIRE_FALSE(cluster.node(1).completions.at(request).error);
+    REQUIRE(core.ledger().IsOpen(TicketOf(last)));
+    return std::pair(TicketOf(last), cluster.now() + options.ticket_timeout);
+  };
+  const auto open_and_decide = [&](std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      open();
+      cluster.Request(1, Decided(last, Decision::kRollback));
+      cluster.Settle();
+      REQUIRE_FALSE(core.ledger().IsOpen(TicketOf(last)));
+    }
+  };
+  open_and_decide(10);
+  const Instant front = core.NextDeadline();
+  const auto early = open();
+  // As many as may be watched at a time, and then one more.
+  open_and_decide(2 * kOpenTicketsMax - 11);
+  CHECK(core.NextDeadline() == front);
+  const auto late = open();
+  CHECK(core.NextDeadline() == early.second);
+  open_and_decide(2 * kOpenTicketsMax);
+  CHECK(core.NextDeadline() == early.second);
+  CHECK(expired == 0);
+
+  cluster.Advance(early.second - 1ns - cluster.now());
+  CHECK(core.ledger().IsOpen(early.first));
+  cluster.Advance(1ns);
+  CHECK_FALSE(core.ledger().IsOpen(early.first));
+  CHECK(expired == 1);
+  // Those between the two were let go of.
+  CHECK(core.NextDeadline() == late.second);
+  cluster.Advance(late.second - 1ns - cluster.now());
+  CHECK(core.ledger().IsOpen(late.first));
+  cluster.Advance(1ns);
+  CHECK_FALSE(core.ledger().IsOpen(late.first));
+  CHECK(expired == 2);
 }
 
 TEST_CASE("the leader closes a session that is silent, and none that is used") {
