@@ -1,7 +1,9 @@
 // Whoever runs a node is told which limit was met, once for each in an interval, and not a thousand
 // times.
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -86,9 +88,18 @@ asio::awaitable<void> NeverEnd() {
   co_await never.async_wait(asio::use_awaitable);
 }
 
-// A node alone, which leads; what it tells from warnings on is kept.
-struct Sole {
-  explicit Sole(const std::function<void(NodeServices&)>& tune = {}) {
+Payload BodyOf(std::size_t bytes, ByteSpan header = {}) {
+  const Payload text(std::string(bytes, 'x'));
+  const codec::EntryBodyItem item("Text", text);
+  Payload body;
+  REQUIRE_FALSE(codec::EncodeEntryBody({&item, 1}, body, header));
+  return body;
+}
+
+// A node of which what it tells from warnings on is kept.
+struct Node {
+  explicit Node(const std::vector<NodeId>& members,
+                const std::function<void(NodeServices&)>& tune = {}) {
     services->executor = context.get_executor();
     services->configuration.Id(NodeId(1)).EntryBytesMax(1024);
     services->clock = clock;
@@ -98,16 +109,13 @@ struct Sole {
                              LogLevel::kInfo, 1s, clock);
     if (tune) tune(*services);
     RecoveredPartition recovered;
-    recovered.boundary.configuration = Configuration({NodeId(1)});
+    recovered.boundary.configuration = Configuration(members);
     actor = std::make_shared<PartitionActor>(services, kPartition, std::move(recovered),
                                              std::vector<StoredSnapshot>(), true);
     actor->Start();
     Run();
-    Pass(10s);
-    REQUIRE(actor->Status().ready);
-    lines.clear();
   }
-  ~Sole() {
+  ~Node() {
     actor->Stop({});
     Run();
   }
@@ -121,13 +129,15 @@ struct Sole {
     Run();
   }
   // Without letting it run.
-  void Submit(EntryKind kind, Payload body, Waiter::Kind waits_as = Waiter::Kind::kWrite) {
+  void Submit(EntryKind kind, Payload body, Waiter::Kind waits_as = Waiter::Kind::kWrite,
+              bool forward = false) {
     auto note = [this](error_code error, auto&&) { told.push_back(error); };
     ProposeEvent event;
     event.waits_as = waits_as;
     event.kind = kind;
     event.body = std::move(body);
     event.count = 1;
+    event.forward = forward;
     if (waits_as == Waiter::Kind::kOpenSession) {
       event.operation =
           detail::MakeOperation<ClientSession>(std::move(note), context.get_executor(), {});
@@ -138,14 +148,21 @@ struct Sole {
     actor->Submit(std::move(event));
   }
   void Submit(std::size_t bytes = 10, EntryKind kind = EntryKind::kApplication) {
-    const Payload text(std::string(bytes, 'x'));
-    const codec::EntryBodyItem item("Text", text);
-    Payload body;
-    REQUIRE_FALSE(codec::EncodeEntryBody({&item, 1}, body));
-    Submit(kind, std::move(body));
+    Submit(kind, BodyOf(bytes));
   }
   void Write(EntryKind kind = EntryKind::kApplication) {
     Submit(10, kind);
+    Run();
+  }
+  void OpenSession() {
+    Submit(EntryKind::kSession, raft::Encode(raft::SessionBody()), Waiter::Kind::kOpenSession);
+    Run();
+  }
+  void Hear(NodeId from, Term term, MessageBody body, HlcTimestamp stamp = {}) {
+    std::vector<Message> messages;
+    messages.emplace_back(kPartition, from, NodeId(1), term, std::move(body));
+    messages.back().stamp = stamp;
+    actor->SubmitMessages(messages.begin(), messages.end());
     Run();
   }
   // What was told of an event since it was asked last, without what every record begins with.
@@ -177,6 +194,15 @@ struct Sole {
   std::shared_ptr<Disk> disk = std::make_shared<Disk>();
   std::shared_ptr<NodeServices> services = std::make_shared<NodeServices>(NodeId(1));
   std::shared_ptr<PartitionActor> actor;
+};
+
+// It leads.
+struct Sole : Node {
+  explicit Sole(const std::function<void(NodeServices&)>& tune = {}) : Node({NodeId(1)}, tune) {
+    Pass(10s);
+    REQUIRE(actor->Status().ready);
+    lines.clear();
+  }
 };
 
 }  // namespace
@@ -238,6 +264,79 @@ TEST_CASE("limits told: open tickets") {
   sole.CheckBound("open_tickets", [&] { sole.Write(EntryKind::kPrepared); });
 }
 
+TEST_CASE("limits told: open sessions") {
+  Sole sole;
+  for (std::size_t i = 0; i < raft::kSessionsMax; ++i) sole.OpenSession();
+  CHECK(sole.told.back() == error_code());
+  CHECK(sole.Told("pushed_back").empty());
+  sole.CheckBound("open_sessions", [&] {
+    sole.OpenSession();
+    CHECK(sole.told.back() == RaftErrc::TooManySessions);
+  });
+}
+
+TEST_CASE("limits told: a session that has run ahead of its oldest unanswered write") {
+  Sole sole;
+  sole.OpenSession();
+  const SessionId session(sole.actor->Status().last.value());
+  const auto write = [&](std::uint64_t sequence) {
+    std::array<std::byte, raft::kSessionHeaderBytes> header;
+    raft::EncodeSessionHeader({session, sequence, 1}, header.data());
+    sole.Submit(EntryKind::kSessionApplication, BodyOf(10, header));
+    sole.Run();
+    return sole.told.back();
+  };
+  CHECK(write(kSessionWindow) == error_code());
+  CHECK(sole.Told("pushed_back").empty());
+  sole.CheckBound("session_window",
+                  [&] { CHECK(write(kSessionWindow + 1) == RaftErrc::ProposalQueueFull); });
+}
+
+TEST_CASE("limits told: callers that wait, wherever they stand") {
+  Sole sole;
+  sole.disk->is_held = true;
+  for (int i = 0; i < 65536; ++i) sole.Write();
+  CHECK(sole.told.empty());
+  CHECK(sole.Told("pushed_back").empty());
+  sole.CheckBound("callers", [&] {
+    const std::size_t before = sole.told.size();
+    sole.Write();
+    REQUIRE(sole.told.size() == before + 1);
+    CHECK(sole.told.back() == RaftErrc::ProposalQueueFull);
+  });
+}
+
+TEST_CASE("limits told: bytes that the node has handed on to a leader, until it answers") {
+  Node node({NodeId(1), NodeId(2)},
+            [](NodeServices& services) { services.configuration.NodeBytesMax(1024); });
+  node.Hear(NodeId(2), Term(1), Heartbeat());
+  REQUIRE(node.actor->Status().leader == NodeId(2));
+  node.lines.clear();
+  const auto forward = [&] {
+    node.Submit(EntryKind::kApplication, BodyOf(280), Waiter::Kind::kWrite, true);
+    node.Run();
+  };
+  forward();
+  forward();
+  CHECK(node.told.empty());
+  CHECK(node.Told("pushed_back").empty());
+  node.CheckBound("node_bytes", [&] {
+    const std::size_t before = node.told.size();
+    forward();
+    REQUIRE(node.told.size() == before + 1);
+    CHECK(node.told.back() == RaftErrc::ProposalQueueFull);
+  });
+  // Those whose answers are lost hold nothing any more.
+  node.actor->NotePeerDown(NodeId(2));
+  node.Run();
+  CHECK(node.told.back() == RaftErrc::OutcomeUnknown);
+  CHECK(node.services->budget.held() == 0);
+  const std::size_t before = node.told.size();
+  forward();
+  forward();
+  CHECK(node.told.size() == before);
+}
+
 TEST_CASE("limits told: a full disk, when it begins and when it ends") {
   Sole sole;
   const std::string rest = " node=1 free_bytes_min=67108864";
@@ -267,8 +366,7 @@ TEST_CASE("limits told: tickets that nobody decided, and sessions that nobody us
   Sole sole(
       [](NodeServices& services) { services.configuration.TicketTimeout(3s).SessionTimeout(20s); });
   for (int i = 0; i < 3; ++i) sole.Write(EntryKind::kPrepared);
-  sole.Submit(EntryKind::kSession, raft::Encode(raft::SessionBody()), Waiter::Kind::kOpenSession);
-  sole.Run();
+  sole.OpenSession();
   sole.Pass(2s);
   CHECK(sole.Told("tickets_expired").empty());
   sole.Pass(2s);
@@ -286,11 +384,7 @@ TEST_CASE("limits told: tickets that nobody decided, and sessions that nobody us
 TEST_CASE("limits told: another node's clock that is too far ahead") {
   Sole sole([](NodeServices& services) { services.configuration.ClockAheadMax(500ms); });
   const auto hear = [&](std::uint64_t wall_ms) {
-    std::vector<Message> messages;
-    messages.emplace_back(kPartition, NodeId(3), NodeId(1), Term(), Heartbeat());
-    messages.back().stamp = HlcTimestamp(wall_ms, 0, NodeId(3));
-    sole.actor->SubmitMessages(messages.begin(), messages.end());
-    sole.Run();
+    sole.Hear(NodeId(3), Term(), Heartbeat(), HlcTimestamp(wall_ms, 0, NodeId(3)));
   };
   hear(1500);
   CHECK(sole.Told("clock_ahead").empty());
