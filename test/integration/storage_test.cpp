@@ -1,5 +1,7 @@
 // A node whose disk fails or fills up: it says so, by its own errors, and the others go on.
 #include <algorithm>
+#include <atomic>
+#include <string>
 
 #include <kommander/testing/faulty_wal.hpp>
 
@@ -267,6 +269,40 @@ TEST_CASE("a full disk refuses proposals until there is room again") {
   cluster.journal(1).WaitForText(1, "room");
   cluster.StopAll();
   world.Finish();
+}
+
+TEST_CASE("a disk that runs full, and has room again, is told of once though nobody proposes") {
+  World world(World::Kind::kOneThread);
+  TestCluster cluster(world.executor(), 1, [](RaftConfiguration& configuration) {
+    configuration.FreeBytesMin(5000).LogInterval(Duration::zero());
+    configuration.EntryBytesMax(12u << 20).InflightBytesMax(12u << 20);
+  });
+  auto disk = std::make_shared<testing::FaultyWal>();
+  TestNode& node = cluster.Create(cluster.ConfigurationOf(1), disk);
+  std::atomic<int> full{0};
+  std::atomic<int> room{0};
+  node->UseLogSink(
+      [&](const LogRecord& record) {
+        if (record.event == "disk_full") ++full;
+        if (record.event == "disk_has_room") ++room;
+      },
+      LogLevel::kInfo);
+  cluster.JoinAll();
+  cluster.Write(1, "before");
+  CHECK(full == 0);
+  disk->SetFreeBytes(4999);
+  // So much that the disk is looked at, and the last that anybody proposes.
+  Answer<ReplicateResult> write;
+  node->ReplicateLogs(1, "Text", std::string(9u << 20, 'x'), write.Token());
+  (void)write.Wait();
+  REQUIRE(Eventually([&] { return full != 0; }));
+  CHECK(room == 0);
+  disk->SetFreeBytes(5000);
+  REQUIRE(Eventually([&] { return room != 0; }));
+  cluster.StopAll();
+  world.Finish();
+  CHECK(full == 1);
+  CHECK(room == 1);
 }
 
 // Writes one entry into a log whose disk is held, and another while that is on its way.
