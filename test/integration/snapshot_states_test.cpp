@@ -1,10 +1,16 @@
 // What a state machine may rely on while snapshots of it are written and read: nobody else is in
 // it, and a state that is torn is never taken for a whole one.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <kommander/memory_snapshots.hpp>
 
@@ -84,12 +90,13 @@ class Unguarded final : public StateMachine, public std::enable_shared_from_this
   std::optional<LogIndex> own_;
 };
 
+void Eager(RaftConfiguration& configuration) {
+  configuration.CompactionStep(8).RetainedEntries(0).SnapshotEntries(20);
+}
+
 // One node, with a machine and a store that outlive it.
 struct Sole {
-  Sole()
-      : cluster(world.executor(), 1, [](RaftConfiguration& configuration) {
-          configuration.CompactionStep(8).RetainedEntries(0).SnapshotEntries(20);
-        }) {
+  Sole() : cluster(world.executor(), 1, Eager) {
     Create();
     Join();
   }
@@ -136,6 +143,112 @@ TEST_CASE("while a snapshot is written or read nobody else is in the state machi
   CHECK_FALSE(sole.machine->has_overlapped());
   sole.cluster.StopAll();
   sole.world.Finish();
+}
+
+// Its image takes one step after the other until so many payloads have been applied beside it.
+class Racing final : public StateMachine, public std::enable_shared_from_this<Racing> {
+ public:
+  explicit Racing(std::size_t payloads, bool is_held = false)
+      : payloads_(payloads), is_held_(is_held) {}
+  bool Apply(std::span<const RaftLog> logs) override {
+    if (logs.front().partition() != PartitionId(1) || !is_writing_ || is_written_) return true;
+    is_applying_ = true;
+    const bool was_released = Eventually([&] { return !is_held_; });
+    course_ += 'A';
+    applied_ += logs.size();
+    return was_released;
+  }
+  std::shared_ptr<SnapshotImage> Capture(PartitionId partition) override {
+    if (partition != PartitionId(1) || is_writing_) return nullptr;
+    return std::make_shared<Image>(shared_from_this());
+  }
+  asio::awaitable<bool> Import(PartitionId, SnapshotSource&) override { co_return true; }
+
+  void Release() noexcept { is_held_ = false; }
+  [[nodiscard]] bool is_writing() const noexcept { return is_writing_; }
+  [[nodiscard]] bool is_applying() const noexcept { return is_applying_; }
+  // An A for each call of Apply while it was written, an S for the steps of the image in between;
+  // once it is written.
+  [[nodiscard]] bool is_written() const noexcept { return is_written_; }
+  [[nodiscard]] const std::string& course() const noexcept { return course_; }
+
+ private:
+  struct Image final : SnapshotImage {
+    explicit Image(std::shared_ptr<Racing> machine) : machine_(std::move(machine)) {}
+    asio::awaitable<void> Write(SnapshotSink&) override {
+      machine_->is_writing_ = true;
+      while (machine_->applied_ < machine_->payloads_) {
+        if (!machine_->course_.ends_with('S')) machine_->course_ += 'S';
+        co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+      }
+      machine_->is_written_ = true;
+    }
+
+   private:
+    const std::shared_ptr<Racing> machine_;
+  };
+
+  const std::size_t payloads_;
+  std::atomic<bool> is_held_;
+  std::atomic<bool> is_writing_{false};
+  std::atomic<bool> is_applying_{false};
+  std::atomic<bool> is_written_{false};
+  std::size_t applied_ = 0;
+  std::string course_;
+};
+
+void CheckTurns(const Racing& machine) {
+  const std::string& course = machine.course();
+  INFO(course);
+  CHECK(std::count(course.begin(), course.end(), 'A') >= 8);
+  CHECK(course.find("AA") == std::string::npos);
+}
+
+TEST_CASE("however much is to be applied at once, a snapshot that is written gets its turns") {
+  ManualWorld world;
+  TestCluster cluster(world.executor(), 1, Eager);
+  TestNode& node = cluster.Create(1);
+  const auto machine = std::make_shared<Racing>(16 * 1024);
+  node->OnLogRestored({}).OnReplicationReceived({});
+  node->UseStateMachine(machine).UseSnapshots(MakeMemorySnapshots());
+  Answer<> join;
+  node->JoinCluster(join.Token());
+  world.RunUntil("a leader", [&] { return join.HasCome() && node->AmILeaderQuick(1); });
+  std::vector<Answer<ReplicateResult>> writes(30);
+  for (const auto& write : writes) node->ReplicateLogs(1, "Text", "x", write.Token());
+  world.RunUntil("a snapshot", [&] { return machine->is_writing(); });
+  // As many as are applied by one call, in each entry.
+  Batch batch;
+  for (std::size_t i = 0; i < 1024; ++i) batch.Add("Text", "x");
+  std::vector<Answer<ReplicateResult>> more(16);
+  for (const auto& write : more) node->ReplicateLogs(1, batch, write.Token());
+  world.RunUntil("its end", [&] { return machine->is_written(); });
+  CheckTurns(*machine);
+  Answer<> stop;
+  node->Stop(stop.Token());
+  world.RunOut();
+  CHECK(stop.count() == 1);
+}
+
+TEST_CASE("however much waits to be applied, a snapshot that is written gets its turns") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 1, Eager);
+  TestNode& node = cluster.Create(1);
+  const auto machine = std::make_shared<Racing>(17, true);
+  node->OnLogRestored({}).OnReplicationReceived({});
+  node->UseStateMachine(machine).UseSnapshots(MakeMemorySnapshots());
+  cluster.JoinAll();
+  REQUIRE(Eventually([&] {
+    cluster.Write(1, "x");
+    return machine->is_applying();
+  }));
+  // Each is committed by itself, and comes behind the one that is held.
+  for (int i = 0; i < 16; ++i) cluster.Write(1, "x");
+  machine->Release();
+  REQUIRE(Eventually([&] { return machine->is_written(); }));
+  CheckTurns(*machine);
+  cluster.StopAll();
+  world.Finish();
 }
 
 TEST_CASE("a state whose import was interrupted is imported again, or the partition fails") {
