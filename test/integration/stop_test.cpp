@@ -1,13 +1,20 @@
 // Ending a node, by Stop or by its destructor, at any moment: every call is answered once, no
 // handler comes afterwards, and nothing holds the executor.
 #include <atomic>
+#include <memory>
 #include <random>
+#include <utility>
+#include <vector>
 
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <kommander/memory_snapshots.hpp>
 #include <kommander/steady_clock.hpp>
 
 #include "catch.hpp"
@@ -207,6 +214,72 @@ TEST_CASE("managers and then the context destroyed at any moment") {
     for (std::uint32_t id = 1; id <= 3; ++id) busy.cluster.node(id).Destroy();
     for (const auto& write : busy.writes) CHECK(write.count() <= 1);
   }
+}
+
+// Waits, is told to stop, and waits on.
+asio::awaitable<void> WaitInSpite(std::shared_ptr<int> stage) {
+  asio::steady_timer never(co_await asio::this_coro::executor,
+                           asio::steady_timer::time_point::max());
+  error_code ignored;
+  *stage = 1;
+  co_await never.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  *stage = 2;
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await never.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+// Snapshots of it are never written to their end.
+class Endless final : public StateMachine {
+ public:
+  explicit Endless(std::shared_ptr<int> stage) : stage_(std::move(stage)) {}
+  bool Apply(std::span<const RaftLog>) override { return true; }
+  std::shared_ptr<SnapshotImage> Capture(PartitionId partition) override {
+    return partition == PartitionId(1) ? std::make_shared<Image>(stage_) : nullptr;
+  }
+  asio::awaitable<bool> Import(PartitionId, SnapshotSource&) override { co_return true; }
+
+ private:
+  struct Image final : SnapshotImage {
+    explicit Image(std::shared_ptr<int> stage) : stage_(std::move(stage)) {}
+    asio::awaitable<void> Write(SnapshotSink&) override { return WaitInSpite(stage_); }
+
+   private:
+    const std::shared_ptr<int> stage_;
+  };
+  const std::shared_ptr<int> stage_;
+};
+
+TEST_CASE("a context that goes while a stop waits for the application takes all of it with it") {
+  const bool is_snapshot = GENERATE(false, true);
+  CAPTURE(is_snapshot);
+  auto stage = std::make_shared<int>(0);
+  const std::weak_ptr<int> left = stage;
+  {
+    ManualWorld world;
+    TestCluster cluster(world.executor(), 1, [](RaftConfiguration& configuration) {
+      configuration.CompactionStep(8).RetainedEntries(0).SnapshotEntries(20);
+    });
+    TestNode& node = cluster.Create(1);
+    node->OnLogRestored({}).OnReplicationReceived({});
+    if (is_snapshot) {
+      node->UseStateMachine(std::make_shared<Endless>(stage)).UseSnapshots(MakeMemorySnapshots());
+    } else {
+      node->OnReplicationReceived([stage](const RaftLog&) { return WaitInSpite(stage); });
+    }
+    Answer<> join;
+    node->JoinCluster(join.Token());
+    world.RunUntil("a leader", [&] { return join.HasCome() && node->AmILeaderQuick(1); });
+    std::vector<Answer<ReplicateResult>> writes(30);
+    for (const auto& write : writes) node->ReplicateLogs(1, "Text", "x", write.Token());
+    world.RunUntil("what never ends", [&] { return *stage == 1; });
+    Answer<> stop;
+    node->Stop(stop.Token());
+    world.RunUntil("the stop's word", [&] { return *stage == 2; });
+    node.Destroy();
+    CHECK(stop.count() == 0);
+    stage.reset();
+  }
+  CHECK(left.expired());
 }
 
 TEST_CASE("on four threads: Stop while everything is in motion") {
