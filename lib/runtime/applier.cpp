@@ -169,15 +169,14 @@ void Applier::Accept(Batch batch) {
 
 void Applier::Install(SnapshotToImport snapshot) {
   asio::post(strand_, [self = shared_from_this(), snapshot] {
-    // What it replaces need not be delivered any more.
+    // What it replaces need not be delivered any more, nor the rest of a batch that has begun: a
+    // state machine is called within one turn, so none of it runs now.
     std::erase_if(self->queue_, [&](const Work& work) {
-      const bool runs = &work == &self->queue_.front() && self->busy_ && !self->is_apart_;
       const auto* batch = std::get_if<Batch>(&work);
-      const bool is_replaced =
-          !runs && (batch != nullptr || std::holds_alternative<SnapshotToImport>(work));
-      if (is_replaced && batch != nullptr) self->DropMarks(*batch, 0);
-      return is_replaced;
+      if (batch != nullptr) self->DropMarks(*batch);
+      return batch != nullptr || std::holds_alternative<SnapshotToImport>(work);
     });
+    self->TellFailed();
     self->accepted_ = snapshot.index;
     self->import_.reset();
     self->queue_.emplace_back(snapshot);
@@ -216,21 +215,16 @@ void Applier::Pump() {
 
 void Applier::PumpOn() {
   while (!busy_ && !stopped_ && !queue_.empty()) {
-    if (const auto* batch = std::get_if<Batch>(&queue_.front())) {
+    if (auto* batch = std::get_if<Batch>(&queue_.front())) {
       if (!PumpBatch(*batch)) break;
-      DropMarks(*batch, mark_position_);
-      entry_position_ = mark_position_ = 0;
+      DropMarks(*batch);
       queue_.pop_front();
-      for (; !failed_.empty(); failed_.pop_back()) {
-        queue_.emplace_front(Failed{std::move(failed_.back())});
-      }
+      TellFailed();
     } else {
       // One call; a suspended one has nothing more to do when it comes back.
       const Work work = std::move(queue_.front());
       queue_.pop_front();
-      const Called called = CallOnce(work);
-      is_apart_ = called == Called::kSuspended;
-      if (called == Called::kFalse) NoteFailure(applied_);
+      if (CallOnce(work) == Called::kFalse) NoteFailure(applied_);
     }
     if (takes_turns_) break;
   }
@@ -269,17 +263,17 @@ Applier::Called Applier::CallOnce(const Work& work) {
   return Called::kTrue;
 }
 
-bool Applier::PumpBatch(const Batch& batch) {
+bool Applier::PumpBatch(Batch& batch) {
   PassMarks(batch);
   if (services_->state_machine != nullptr) {
-    while (entry_position_ < batch.items.size()) {
+    while (batch.next_item < batch.items.size()) {
       if (!PumpSpan(batch)) return false;
-      if (takes_turns_) return entry_position_ == batch.items.size();
+      if (takes_turns_) return batch.next_item == batch.items.size();
     }
     return true;
   }
-  for (; entry_position_ < batch.items.size(); ++entry_position_) {
-    const raft::ApplyItem& item = batch.items[entry_position_];
+  for (; batch.next_item < batch.items.size(); ++batch.next_item) {
+    const raft::ApplyItem& item = batch.items[batch.next_item];
     KOMMANDER_CRASH_POINT("apply.before_entry");
     if (item.verdict != raft::Verdict::kSilent && !DeliverEntry(item)) return false;
     KOMMANDER_CRASH_POINT("apply.delivered");
@@ -290,8 +284,15 @@ bool Applier::PumpBatch(const Batch& batch) {
   return true;
 }
 
-void Applier::DropMarks(const Batch& batch, std::size_t from) {
-  for (std::size_t i = from; i < batch.marks.size(); ++i) {
+// Next, in their order.
+void Applier::TellFailed() {
+  for (; !failed_.empty(); failed_.pop_back()) {
+    queue_.emplace_front(Failed{std::move(failed_.back())});
+  }
+}
+
+void Applier::DropMarks(const Batch& batch) {
+  for (std::size_t i = batch.next_mark; i < batch.marks.size(); ++i) {
     if (!batch.marks[i].is_asked) continue;
     CutPoint nowhere;
     nowhere.is_asked = true;
@@ -308,9 +309,9 @@ void Applier::SendCutPoint(CutPoint point) {
 }
 
 // The marks of what is finished now.
-void Applier::PassMarks(const Batch& batch) {
-  for (; mark_position_ < batch.marks.size(); ++mark_position_) {
-    const raft::LedgerMark& mark = batch.marks[mark_position_];
+void Applier::PassMarks(Batch& batch) {
+  for (; batch.next_mark < batch.marks.size(); ++batch.next_mark) {
+    const raft::LedgerMark& mark = batch.marks[batch.next_mark];
     if (mark.index > applied_) return;
     CutPoint point;
     point.index = mark.index;
@@ -335,7 +336,8 @@ void Applier::MeetCheckpoint(const Entry& entry) {
   } else if (services_->state_machine != nullptr) {
     kept = LogIndex(snapshot_index_.load(std::memory_order_acquire));
   }
-  const LogIndex floor = std::min(checkpoint->covered, kept.value_or(LogIndex()));
+  const LogIndex covered = KOMMANDER_MUTANT(covered_ignored) ? applied_ : checkpoint->covered;
+  const LogIndex floor = std::min(covered, kept.value_or(LogIndex()));
   if (auto sink = sink_.lock()) sink->OnCheckpoint(entry.index, floor);
 }
 
@@ -424,7 +426,7 @@ void Applier::ReportApplied() {
 
 // A coroutine handler has ended, on the delivery strand.
 void Applier::Resumed(bool succeeded) {
-  busy_ = is_apart_ = false;
+  busy_ = false;
   if (!importing_) NoteHandlerTime();
   if (std::exchange(log_suspended_, false)) {
     if (succeeded) {

@@ -103,6 +103,9 @@ class Applier : public std::enable_shared_from_this<Applier> {
   struct Batch {
     std::vector<raft::ApplyItem> items;
     std::vector<raft::LedgerMark> marks;
+    // How far it has come.
+    std::size_t next_item = 0;
+    std::size_t next_mark = 0;
   };
   struct Failed {
     RaftLog log;
@@ -117,18 +120,19 @@ class Applier : public std::enable_shared_from_this<Applier> {
 
   // All of these run on the delivery strand.
   void Accept(Batch batch);
-  // Says of those that were asked for that they will not be passed.
-  void DropMarks(const Batch& batch, std::size_t from);
+  // Says of those that were asked for, and have not been passed, that they will not be.
+  void DropMarks(const Batch& batch);
   void SendCutPoint(CutPoint point);
   void Pump();
   void PumpOn();
-  bool PumpBatch(const Batch& batch);  // false: suspended, closed, or not all of it in this turn
+  bool PumpBatch(Batch& batch);  // false: suspended, closed, or not all of it in this turn
   bool DeliverEntry(const raft::ApplyItem& applied);
   bool DeliverLog(const RaftLog& log);
-  bool PumpSpan(const Batch& batch);
+  bool PumpSpan(Batch& batch);
   std::size_t CollectSpan(const Batch& batch);
   void CollectLogs(const raft::ApplyItem& item);
   bool ApplySpan();
+  void TellFailed();
   void SplitOff(Batch& batch, LogIndex index);
   Called StartImport(const SnapshotToImport& snapshot);
   void FinishImport(bool succeeded);
@@ -146,7 +150,7 @@ class Applier : public std::enable_shared_from_this<Applier> {
   void FinishEntry(const Entry& entry);
   void NoteFailure(LogIndex index);
   void NoteHandlerTime();
-  void PassMarks(const Batch& batch);
+  void PassMarks(Batch& batch);
   void MeetCheckpoint(const Entry& entry);
   void ReportApplied();
   // What a coroutine's completion holds.
@@ -175,14 +179,11 @@ class Applier : public std::enable_shared_from_this<Applier> {
   std::optional<SnapshotToImport> importing_;  // its coroutine runs
   bool restore_end_queued_ = false;
   bool busy_ = false;        // a coroutine handler runs
-  bool is_apart_ = false;    // it is of no batch: what it was called for has left the queue
   std::string_view called_;  // the handler that runs, or ran last
   Instant called_at_{};
   bool stopped_ = false;
 
-  // How far the first batch of the queue has come.
-  std::size_t entry_position_ = 0;
-  std::size_t mark_position_ = 0;
+  // Within the next item of the first batch of the queue.
   bool entry_decoded_ = false;
   std::vector<codec::DecodedBodyItem> logs_;  // of the entry that is being delivered
   std::size_t log_position_ = 0;

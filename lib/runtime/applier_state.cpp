@@ -22,13 +22,13 @@ constexpr std::size_t kSpanLogsMax = 1024;
 }  // namespace
 
 // Up to what needs a look by itself, or to the end of the batch. False: closed.
-bool Applier::PumpSpan(const Batch& batch) {
+bool Applier::PumpSpan(Batch& batch) {
   const std::size_t end = CollectSpan(batch);
   KOMMANDER_CRASH_POINT("apply.before_entry");
   if (!span_.empty() && !ApplySpan()) return false;
   KOMMANDER_CRASH_POINT("apply.delivered");
-  for (; entry_position_ < end; ++entry_position_) {
-    const Entry& entry = batch.items[entry_position_].entry;
+  for (; batch.next_item < end; ++batch.next_item) {
+    const Entry& entry = batch.items[batch.next_item].entry;
     if (entry.kind == EntryKind::kCheckpoint) MeetCheckpoint(entry);
     FinishEntry(entry);
   }
@@ -39,9 +39,9 @@ bool Applier::PumpSpan(const Batch& batch) {
 // Answers where the span ends: after a checkpoint, at a mark, or when it is long enough.
 std::size_t Applier::CollectSpan(const Batch& batch) {
   span_.clear();
-  std::size_t end = entry_position_;
-  const bool has_mark = mark_position_ < batch.marks.size();
-  const LogIndex mark = has_mark ? batch.marks[mark_position_].index : LogIndex();
+  std::size_t end = batch.next_item;
+  const bool has_mark = batch.next_mark < batch.marks.size();
+  const LogIndex mark = has_mark ? batch.marks[batch.next_mark].index : LogIndex();
   while (end < batch.items.size() && span_.size() < kSpanLogsMax) {
     const raft::ApplyItem& item = batch.items[end];
     ++end;
@@ -110,6 +110,7 @@ asio::awaitable<bool> Applier::Import(std::shared_ptr<Applier> self, SnapshotToI
     if (co_await RunFileTask(self->services_, std::move(verify))) co_return false;
   }
   StoredSource source(self->services_, partition, snapshot.index, snapshot.offset);
+  if (!HandlerGate::Pass(self->services_->gate)) co_return false;  // closed since it began
   co_return co_await self->services_->state_machine->Import(partition, source);
 }
 
@@ -175,6 +176,7 @@ asio::awaitable<SnapshotInfo> Applier::WriteDraft(std::shared_ptr<Applier> self,
   DraftSink sink(self->services_, partition);
   Payload head(EncodeSnapshotHead(partition, boundary));
   co_await sink.Write(std::move(head));
+  if (!HandlerGate::Pass(self->services_->gate)) check(RaftErrc::NodeStopped);
   co_await image->Write(sink);
   co_await sink.Flush();
   const auto info = std::make_shared<SnapshotInfo>();

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <optional>
 #include <utility>
 
 namespace kommander::runtime {
@@ -35,11 +34,9 @@ class ByteBudget {
 class ByteShare {
  public:
   ByteShare() = default;
-  // Nothing: they would go beyond the bound.
-  [[nodiscard]] static std::optional<ByteShare> Take(ByteBudget& budget, std::size_t bytes,
-                                                     std::size_t bytes_max) noexcept {
-    if (!budget.Take(bytes, bytes_max)) return std::nullopt;
-    return ByteShare(budget, bytes);
+  // They were admitted before.
+  ByteShare(ByteBudget& budget, std::size_t bytes) noexcept : budget_(&budget), bytes_(bytes) {
+    budget.Change(0, bytes);
   }
   ByteShare(ByteShare&& other) noexcept
       : budget_(std::exchange(other.budget_, nullptr)), bytes_(other.bytes_) {}
@@ -53,7 +50,6 @@ class ByteShare {
   }
 
  private:
-  ByteShare(ByteBudget& budget, std::size_t bytes) noexcept : budget_(&budget), bytes_(bytes) {}
   ByteBudget* budget_ = nullptr;
   std::size_t bytes_ = 0;
 };

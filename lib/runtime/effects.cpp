@@ -55,7 +55,9 @@ void PartitionActor::Send(Message message) {
   if (request != nullptr) {
     if (const auto node = services_->node.lock()) request->admits = node->RosterPinOf(message.to);
   }
-  message.stamp = services_->hybrid_clock.Now(services_->clock->WallMilliseconds());
+  if (!KOMMANDER_MUTANT(message_without_stamp)) {
+    message.stamp = services_->hybrid_clock.Now(services_->clock->WallMilliseconds());
+  }
   const bool is_append = std::holds_alternative<AppendRequest>(message.body);
   if (is_acknowledgement) KOMMANDER_CRASH_POINT("send.before_acknowledgement");
   if (is_vote) KOMMANDER_CRASH_POINT("send.before_vote");

@@ -104,10 +104,8 @@ struct HoldEvent {
 struct ReleaseEvent {
   std::uint64_t hold = 0;
 };
-// The one lasting wish of the application; 0: none.
-struct KeepFromEvent {
-  LogIndex first;
-};
+// The application's lasting wish is another one.
+struct KeepFromEvent {};
 struct TimerEvent {};
 // The link to the peer has ended: what was sent to it and not answered may be lost.
 struct PeerDownEvent {

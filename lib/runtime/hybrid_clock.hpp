@@ -56,7 +56,7 @@ class HybridClock {
                                   std::uint64_t ahead_ms_max) noexcept {
     const bool is_ahead = stamp.physical_ms() > wall_ms + ahead_ms_max;
     if (is_ahead && !KOMMANDER_MUTANT(stamp_far_ahead_merged)) return false;
-    Merge(stamp);
+    if (!KOMMANDER_MUTANT(message_stamp_not_merged)) Merge(stamp);
     return true;
   }
 

@@ -221,7 +221,10 @@ void PartitionActor::NotePeerDown(NodeId peer) {
 void PartitionActor::Release(std::uint64_t hold) noexcept {
   (void)mailbox_.PushControl(ReleaseEvent{hold});
 }
-void PartitionActor::KeepFrom(LogIndex first) { (void)mailbox_.PushControl(KeepFromEvent{first}); }
+void PartitionActor::KeepFrom(LogIndex first) {
+  keep_from_.store(first.value());
+  if (!has_keep_from_.exchange(true)) (void)mailbox_.PushControl(KeepFromEvent{});
+}
 void PartitionActor::FailStore() { (void)mailbox_.PushControl(StoreFailedEvent{}); }
 
 namespace {

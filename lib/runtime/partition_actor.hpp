@@ -152,6 +152,8 @@ class PartitionActor final : public IoSink,
   void Take(Message& event);
   // Registers a caller; false, and answered, when it has cancelled already.
   bool Accept(Waiter waiter, raft::RequestId& request);
+  // True: answered already.
+  [[nodiscard]] bool IsRefused(const std::shared_ptr<detail::Operation>& operation);
   // Who leads and serves, as announced; 0: nobody.
   [[nodiscard]] NodeId ServingLeader() const noexcept;
   [[nodiscard]] error_code Admission(const ProposeEvent& event) noexcept;
@@ -203,6 +205,9 @@ class PartitionActor final : public IoSink,
   ForwardNumbers forward_numbers_;
   ForwardWindows forward_windows_;
   std::atomic<bool> has_forwarded_{false};  // in this life
+  // The application's lasting wish, and whether the strand has to be told of it; from any thread.
+  std::atomic<std::uint64_t> keep_from_{0};
+  std::atomic<bool> has_keep_from_{false};
   Retention retention_;
   SnapshotDesk desk_;
   const bool is_state_lost_;

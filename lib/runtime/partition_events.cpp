@@ -59,6 +59,17 @@ bool PartitionActor::Accept(Waiter waiter, raft::RequestId& request) {
   return true;
 }
 
+// For calls that are answered at once: a cancelled one has no effect, nor has one after a stop.
+bool PartitionActor::IsRefused(const std::shared_ptr<detail::Operation>& operation) {
+  error_code error;
+  if (stopping_) error = RaftErrc::NodeStopped;
+  if (operation->cancel_requested() != asio::cancellation_type::none) {
+    error = asio::error::operation_aborted;
+  }
+  if (error) PostCompletion(operation, error);
+  return static_cast<bool>(error);
+}
+
 // Why a proposal would be refused before the core sees it.
 error_code PartitionActor::Admission(const ProposeEvent& event) noexcept {
   if (event.expected_generation) {
@@ -78,7 +89,8 @@ error_code PartitionActor::Admission(const ProposeEvent& event) noexcept {
   // What is committed faster than handlers take it would have to be read back, ever further.
   const std::uint64_t lag_max = services_->configuration.apply_lag_max();
   const LogIndex committed = core_.Status().committed;
-  if (lag_max != 0 && committed > applied_ + lag_max) {
+  const std::uint64_t lag = committed > applied_ ? LogIndex::Distance(applied_, committed) : 0;
+  if (lag_max != 0 && lag > lag_max) {
     observer_.OnPushedBack("apply_lag");
     return RaftErrc::ProposalQueueFull;
   }
@@ -121,7 +133,9 @@ void PartitionActor::Take(CheckpointEvent& event) {
   propose.kind = EntryKind::kCheckpoint;
   const LogIndex covered = event.covered.value_or(applied_);
   const raft::CoreStatus& status = core_.Status();
-  const bool is_early = status.ready && covered > status.committed;
+  // A leader that has just been elected does not know yet how far its log is committed.
+  const bool is_early = status.role == raft::RoleKind::kLeader &&
+                        covered > (status.ready ? status.committed : status.last);
   if (is_early && !stopping_) {
     return PostCompletion(std::move(event.operation), RaftErrc::InvalidArgument);
   }
@@ -134,13 +148,13 @@ void PartitionActor::Take(CheckpointEvent& event) {
 }
 
 void PartitionActor::Take(ListTicketsEvent& event) {
+  if (IsRefused(event.operation)) return;
   std::vector<OpenTicket>& tickets = event.operation->result;
   for (const raft::Ledger::OpenTicket& open : core_.ledger().open_tickets()) {
     const Entry& entry = *open.entry;
     tickets.emplace_back(open.ticket, entry.index, raft::PayloadCountOf(entry), entry.SizeBytes());
   }
-  PostCompletion(std::move(event.operation),
-                 stopping_ ? error_code(RaftErrc::NodeStopped) : error_code());
+  PostCompletion(std::move(event.operation), {});
 }
 
 void PartitionActor::Take(ReadEvent& event) {
@@ -183,9 +197,9 @@ NodeId PartitionActor::ServingLeader() const noexcept {
 }
 
 void PartitionActor::Take(HeartbeatsEvent& event) {
+  if (IsRefused(event.operation)) return;
   inputs_.emplace_back(raft::SuspendHeartbeats{event.suspended});
-  PostCompletion(std::move(event.operation),
-                 stopping_ ? error_code(RaftErrc::NodeStopped) : error_code());
+  PostCompletion(std::move(event.operation), {});
 }
 
 void PartitionActor::Take(TransferEvent& event) {
@@ -358,10 +372,9 @@ void PartitionActor::Take(CheckpointedEvent& event) {
 }
 
 void PartitionActor::Take(HoldEvent& event) {
+  if (IsRefused(event.operation)) return;
   error_code error;
-  if (stopping_) {
-    error = RaftErrc::NodeStopped;
-  } else if (event.first < core_.Status().first) {
+  if (event.first < core_.Status().first) {
     error = RaftErrc::LogCompacted;
   } else {
     event.operation->result = RetentionHold(weak_from_this(), retention_.Hold(event.first));
@@ -370,7 +383,10 @@ void PartitionActor::Take(HoldEvent& event) {
 }
 
 void PartitionActor::Take(ReleaseEvent& event) { retention_.Release(event.hold); }
-void PartitionActor::Take(KeepFromEvent& event) { retention_.KeepFrom(event.first); }
+void PartitionActor::Take(KeepFromEvent&) {
+  has_keep_from_.store(false);  // before it is read: a later one is told again
+  retention_.KeepFrom(LogIndex(keep_from_.load()));
+}
 
 // One cut at a time; the next one waits until its unit is on disk.
 void PartitionActor::ConsiderCut() {

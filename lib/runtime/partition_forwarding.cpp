@@ -14,23 +14,17 @@ bool PartitionActor::Forward(ProposeEvent& event) {
   const NodeId leader = announced_leader_;
   const bool is_elsewhere = leader && leader != services_->configuration.id() && !stopping_;
   if (!is_elsewhere || event.first || core_.Status().role == raft::RoleKind::kLeader) return false;
-  auto share = ByteShare::Take(services_->budget, event.body.size(),
-                               services_->configuration.node_bytes_max());
   Waiter waiter;
   waiter.kind = event.waits_as;
   waiter.count = event.count;
   waiter.is_prepared = raft::IsPrepared(event.kind);
   waiter.deadline = event.deadline;
   waiter.operation = event.operation;
-  if (share) waiter.held = *std::move(share);
+  // Until it is answered; the mailbox has admitted it, and lets its bytes go after this burst.
+  waiter.held = ByteShare(services_->budget, event.body.size());
   raft::RequestId request;
   if (!Accept(std::move(waiter), request)) return true;
   event.operation = nullptr;
-  if (!share) {
-    observer_.OnPushedBack("node_bytes");
-    waiters_.Fail(request, RaftErrc::ProposalQueueFull, leader);
-    return true;
-  }
   if (!raft::HasSessionHeader(event.kind) && !KOMMANDER_MUTANT(forwarded_write_sent_twice)) {
     SendForward(request, event, leader);
     return true;

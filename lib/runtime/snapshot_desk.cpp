@@ -12,8 +12,8 @@ namespace {
 // After failures in a row: from one heartbeat's time up to half a minute.
 constexpr Duration kPauseMin = std::chrono::milliseconds(200);
 constexpr Duration kPauseMax = std::chrono::seconds(30);
-// A draft that nobody goes on with.
-constexpr Duration kIdleTimeout = std::chrono::seconds(30);
+// A draft that nobody goes on with, for longer than a leader pauses between two transfers.
+constexpr Duration kIdleTimeout = 2 * kPauseMax;
 
 Duration PauseAfter(int failures) noexcept {
   Duration pause = kPauseMin;
@@ -101,6 +101,7 @@ void SnapshotDesk::EndOne(NodeId peer, Peer& state, bool success, Retention& ret
   if (state.sender) {
     const LogIndex index = state.sender->info().index;
     if (success) orders.inputs.emplace_back(raft::SnapshotSent{peer, index, true});
+    if (!success && state.sender->has_advanced()) state.failures = 0;
     orders.ended.push_back({peer, index, success});
     state.sender.reset();
     services_->snapshot_transfers.fetch_sub(1);

@@ -18,6 +18,7 @@ void SnapshotSender::OnReply(const SnapshotReply& reply, Instant now) {
   }
   if (answered_ && reply.received < acknowledged_) return;  // late
   if (reply.received > acknowledged_) advanced_ = now;
+  if (!began_at_) began_at_ = reply.received;
   // The first answer to an offer may also go back: the follower has begun anew.
   sent_ = answered_ ? std::max(sent_, reply.received) : reply.received;
   acknowledged_ = reply.received;
@@ -26,9 +27,14 @@ void SnapshotSender::OnReply(const SnapshotReply& reply, Instant now) {
   repeat_at_ = now + options_.repeat_after;
 }
 
+// While the limit keeps bytes back the follower cannot get further.
+Instant SnapshotSender::LateAt() const noexcept {
+  return std::max(advanced_, paced_until_) + options_.step_timeout;
+}
+
 SnapshotSender::Step SnapshotSender::Proceed(Instant now) {
   Step step;
-  const bool is_late = now - advanced_ >= options_.step_timeout;
+  const bool is_late = now >= LateAt();
   if (is_late && !KOMMANDER_MUTANT(snapshot_step_without_end)) end_ = end_.value_or(false);
   if (now >= repeat_at_ && offers_ == options_.offers_max) end_ = false;
   if (end_) return step;
@@ -56,7 +62,7 @@ SnapshotSender::Step SnapshotSender::Proceed(Instant now) {
 
 Instant SnapshotSender::Due() const noexcept {
   if (end_) return kNever;
-  Instant due = std::min(repeat_at_, advanced_ + options_.step_timeout);
+  Instant due = std::min(repeat_at_, LateAt());
   const std::uint64_t window = std::uint64_t{options_.chunk_bytes} * options_.chunks_ahead;
   const bool is_paced = answered_ && sent_ < info_.bytes && sent_ - acknowledged_ < window;
   if (is_paced) due = std::min(due, paced_until_);

@@ -49,6 +49,11 @@ class SnapshotSender {
   // Whether the follower has it now; none: the transfer goes on.
   [[nodiscard]] std::optional<bool> end() const noexcept { return end_; }
 
+  // Whether the follower has got further since this transfer began.
+  [[nodiscard]] bool has_advanced() const noexcept {
+    return began_at_ && acknowledged_ > *began_at_;
+  }
+
   // The follower's word. One about another snapshot says nothing.
   void OnReply(const SnapshotReply& reply, Instant now);
   // The store could not give what was asked for.
@@ -58,12 +63,15 @@ class SnapshotSender {
   [[nodiscard]] Instant Due() const noexcept;
 
  private:
+  [[nodiscard]] Instant LateAt() const noexcept;
+
   const NodeId peer_;
   const SnapshotInfo info_;
   const SnapshotSenderOptions options_;
   bool answered_ = false;  // the newest offer
   int offers_ = 0;         // since the last answer
   std::uint64_t acknowledged_ = 0;
+  std::optional<std::uint64_t> began_at_;  // what the follower kept of an earlier transfer
   std::uint64_t sent_ = 0;
   Instant repeat_at_;      // the offer, unless an answer comes before
   Instant advanced_;       // when the follower got further

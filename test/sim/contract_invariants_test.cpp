@@ -137,7 +137,8 @@ TEST_CASE("log bounds fires on what is removed and not kept, and on a log that g
   CHECK_FALSE(fired({{1, 0, 0, 5, 9}, {1, 3, 4, 5, 9}, {3, 3, 4, 5, 9}}));
   CHECK_FALSE(fired({{1, 3, 0, 0, 9}, {1, 3, 4, 4, 9}}));  // the life has yet to meet its floor
   CHECK_FALSE(fired({{1, 0, 0, 2, 2}, {8, 7, 0, 2, 7}, {8, 7, 0, 7, 7}}));  // installed, imported
-  CHECK(fired({{5, 3, 4, 5, 9}}));                                          // nobody keeps 4
+  CHECK(fired({{1, 3, 4, 5, 9}, {1, 5, 4, 5, 9}}));  // 5 is covered by no checkpoint
+  CHECK(fired({{5, 3, 4, 5, 9}}));                   // nobody keeps 4
   CHECK(fired({{1, 3, 4, 5, 9}, {1, 6, 4, 5, 9}}));  // kept before it was applied
   CHECK(fired({{1, 3, 6, 5, 9}, {1, 3, 6, 6, 9}, {1, 3, 8, 6, 9}}));
   CHECK(fired({{1, 0, 9, 5, 8}}));                   // a checkpoint that is nowhere

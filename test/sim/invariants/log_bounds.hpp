@@ -30,6 +30,13 @@ class LogBounds final : public Invariant {
               Text(now.floor) + ", checkpoint " + Text(now.checkpoint) + ", applied " +
               Text(now.applied) + ", last " + Text(now.last));
     }
+    // Beside what a life begins with, and snapshots, only a checkpoint raises it, and never beyond
+    // itself.
+    const bool is_raised = before.first.value() != 0 && now.floor > before.floor;
+    if (is_raised && now.floor > std::max(now.checkpoint, boundary)) {
+      Violate(Place(node, now.partition) + ": floor " + Text(now.floor) + " above checkpoint " +
+              Text(now.checkpoint) + " and boundary " + Text(boundary));
+    }
     if (now.first < before.first || now.floor < before.floor) {
       Violate(Place(node, now.partition) + ": the log begins at " + Text(now.first) + " after " +
               Text(before.first) + ", the floor is " + Text(now.floor) + " after " +

@@ -357,6 +357,78 @@ TEST_CASE("a forwarded write whose link has ended is answered at once, and not s
   CHECK(forwarding.Sent() == 1);
 }
 
+TEST_CASE("messages carry the time between nodes, and one that is far ahead counts without it") {
+  Follower node;
+  const auto hear = [&](std::uint64_t ms, Term term) {
+    std::vector<Message> messages;
+    messages.emplace_back(node.partition, NodeId(1), NodeId(2), term, Heartbeat{LogIndex(), 1});
+    messages.back().stamp = HlcTimestamp(ms, 7, NodeId(1));
+    node.actor->SubmitMessages(messages.begin(), messages.end());
+    node.Run();
+    node.disk->Sync();
+    node.Run();
+  };
+  hear(400, Term(1));
+  const HlcTimestamp seen = node.services->hybrid_clock.Now(StillClock().WallMilliseconds());
+  CHECK(seen == HlcTimestamp(400, 7, NodeId(2)));
+  CHECK(node.services->hybrid_clock.Draw(1) > HlcTimestamp(400, 7, NodeId(1)));
+  REQUIRE_FALSE(node.transport->sent.empty());
+  CHECK(node.transport->sent.back().stamp == seen);
+
+  hear(5000, Term(2));
+  CHECK(node.actor->Status().term == Term(2));
+  CHECK(node.services->hybrid_clock.Now(1).physical_ms() == 400);
+  CHECK(node.services->stamps_ahead.load() == 1);
+}
+
+// A call that is cancelled before the partition has seen it.
+template <class Result>
+auto Cancelled(Follower& node, std::vector<error_code>& told) {
+  auto operation = detail::MakeOperation<Result>(
+      [&told](error_code error, const auto&...) { told.push_back(error); },
+      node.context.get_executor(), node.actor);
+  operation->RequestCancel(asio::cancellation_type::total);
+  return operation;
+}
+
+TEST_CASE("a leader that does not know yet what is committed takes no checkpoint beyond its log") {
+  std::vector<error_code> told;
+  Follower node;
+  const auto checkpoint = [&](std::uint64_t covered) {
+    CheckpointEvent event;
+    event.covered = LogIndex(covered);
+    event.operation = detail::MakeOperation<ReplicateResult>(
+        [&told](error_code error, const ReplicateResult&) { told.push_back(error); },
+        node.context.get_executor(), node.actor);
+    node.actor->Submit(std::move(event));
+    node.Run();
+  };
+  node.Hear(Follower::Append(1));
+  node.disk->Sync();
+  node.Hear(TransferRequest());
+  node.disk->Sync();
+  node.Run();
+  node.Hear(VoteReply(false, true), Term(2));
+  const PartitionStatus status = node.actor->Status();
+  REQUIRE(status.role == Role::kLeader);
+  REQUIRE_FALSE(status.ready);
+  REQUIRE(status.last == LogIndex(2));
+  checkpoint(3);
+  CHECK(told == std::vector<error_code>{RaftErrc::InvalidArgument});
+  checkpoint(1);
+  CHECK(told.size() == 1);  // it waits to be committed
+}
+
+TEST_CASE("calls that are answered at once have no effect when they were cancelled before") {
+  std::vector<error_code> told;
+  Follower node;
+  node.actor->Submit(ListTicketsEvent{Cancelled<std::vector<OpenTicket>>(node, told)});
+  node.actor->Submit(HoldEvent{Cancelled<RetentionHold>(node, told), LogIndex(1)});
+  node.actor->Submit(HeartbeatsEvent{Cancelled<detail::NoResult>(node, told), true});
+  node.Run();
+  CHECK(told == std::vector<error_code>(3, asio::error::operation_aborted));
+}
+
 TEST_CASE("a unit that the disk refuses is a failed write, not one to wait for") {
   Follower node;
   node.disk->refusal = RaftErrc::StorageFailed;

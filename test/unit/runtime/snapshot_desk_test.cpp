@@ -10,6 +10,7 @@
 #include <kommander/memory_snapshots.hpp>
 
 #include "catch.hpp"
+#include "held_tasks.hpp"
 #include "runtime/snapshot_streams.hpp"
 
 namespace kommander::runtime {
@@ -18,25 +19,6 @@ namespace {
 constexpr PartitionId kPartition{1};
 constexpr NodeId kLeader{1};
 constexpr Term kTerm{1};
-
-// Its tasks are done when the test says so.
-class HeldTasks final : public IoScheduler {
- public:
-  error_code Start(std::shared_ptr<Wal>) override { return {}; }
-  error_code SubmitWrite(WriteUnit, std::shared_ptr<IoSink>) override { return {}; }
-  error_code SubmitRead(ReadRequest, std::shared_ptr<IoSink>) override { return {}; }
-  error_code SubmitTask(std::function<void(Wal&, bool)>) override { return {}; }
-  error_code SubmitFileTask(std::function<void(bool)> task) override {
-    tasks.push_back(std::move(task));
-    return {};
-  }
-  bool IsSaturated(PartitionId) const noexcept override { return false; }
-  IoStatistics Statistics() const noexcept override { return {}; }
-  void Stop(std::function<void()>) override {}
-  void Abort() noexcept override {}
-
-  std::deque<std::function<void(bool)>> tasks;
-};
 
 class NoState final : public StateMachine {
  public:
@@ -80,17 +62,13 @@ struct Follower {
   void Settle() {
     SnapshotDesk::Orders orders;
     do {
-      while (!io->tasks.empty()) {
-        const auto task = std::move(io->tasks.front());
-        io->tasks.pop_front();
-        task(false);
-      }
+      io->Run();
       while (!events.empty()) {
         desk->OnEvent(std::move(events.front()), now);
         events.pop_front();
       }
       desk->Proceed(status, status.applied, {}, retention, now, orders);
-    } while (!io->tasks.empty());
+    } while (io->Run());
     put_in_force = orders.put_in_force.value_or(put_in_force);
     for (const raft::Input& input : orders.inputs) {
       is_staged = is_staged || std::holds_alternative<raft::SnapshotStaged>(input);
@@ -114,7 +92,7 @@ struct Follower {
   }
 
   const Instant now{std::chrono::seconds(100)};
-  std::shared_ptr<HeldTasks> io = std::make_shared<HeldTasks>();
+  std::shared_ptr<test::HeldTasks> io = std::make_shared<test::HeldTasks>();
   std::shared_ptr<NodeServices> services = std::make_shared<NodeServices>(NodeId(2));
   raft::CoreStatus status;
   Retention retention;

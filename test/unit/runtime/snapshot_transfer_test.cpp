@@ -218,6 +218,22 @@ TEST_CASE("a limit of bytes per second spreads a transfer out") {
   CHECK(transfer.stored == transfer.text);
 }
 
+TEST_CASE("a limit of bytes per second that spaces chunks far apart ends no transfer") {
+  SnapshotSenderOptions options = Transfer::Small();
+  options.bytes_per_second = 1;  // ten seconds for a chunk
+  options.step_timeout = 5s;
+  Transfer transfer(95, options);
+  for (int i = 0; i < 10'000 && !transfer.sender.end(); ++i) {
+    transfer.Settle();
+    transfer.receiver.OnTime(transfer.now);
+    transfer.now =
+        std::max(transfer.now + 1ms, std::min(transfer.sender.Due(), transfer.now + 500ms));
+  }
+  CHECK(transfer.sender.end() == true);
+  CHECK(transfer.stored == transfer.text);
+  CHECK(transfer.sender.has_advanced());
+}
+
 TEST_CASE("what is wrong for the receiver changes nothing") {
   Transfer transfer(95);
   const auto chunk = [&](std::uint64_t index, std::uint64_t offset, std::size_t bytes) {
