@@ -3,6 +3,7 @@
 // in good order and once because the leader is cut off, and every job counts exactly once.
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -11,6 +12,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <boost/asio/as_tuple.hpp>
@@ -119,7 +121,12 @@ class Node {
   asio::awaitable<void> Do(std::uint64_t /*job*/) {
     auto pace = 5ms;
     if (const auto setting = raft_.GetClusterSetting(kPace)) {
-      pace = std::chrono::milliseconds(std::stoi(std::string(setting->value.text())));
+      // Whoever set it may have mistyped: then the pace stays as it was built in.
+      const std::string_view text = setting->value.text();
+      int milliseconds = 0;
+      const auto [end, error] = std::from_chars(text.begin(), text.end(), milliseconds);
+      const bool is_pace = error == std::errc() && end == text.end() && milliseconds > 0;
+      if (is_pace) pace = std::chrono::milliseconds(milliseconds);
     }
     asio::steady_timer work(raft_.get_executor(), pace);
     co_await work.async_wait(asio::use_awaitable);

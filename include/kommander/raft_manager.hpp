@@ -106,9 +106,9 @@ class RaftManager {
   // The node as a whole has a problem: failed storage, a refused identity. One line for a person.
   RaftManager& OnNodeError(Handler<error_code, std::string> handler);
   // The map of partitions, the cluster's roster or its settings are others: the newest ones, in the
-  // order of the system partition's handlers. The first one comes with the first start of the
-  // cluster; after a restart what is known then is there at once (GetPartitionMap), and only
-  // changes come here.
+  // order of the system partition's handlers. The first map and the first roster come with the
+  // first start of the cluster, the first settings with the first that is set; after a restart what
+  // is known then is there at once (GetPartitionMap), and only changes come here.
   RaftManager& OnPartitionMapChanged(Handler<PartitionMap> handler);
   RaftManager& OnMembershipChanged(Handler<Membership> handler);
   RaftManager& OnClusterSettingsChanged(Handler<ClusterSettings> handler);

@@ -36,7 +36,8 @@ class ReplicateOptions {
     manual_ = value;
     return *this;
   }
-  // PartitionMoved, without effect, when the partition's generation is another. 0: not checked.
+  // PartitionMoved, without effect, when the partition's generation is another. 0: not checked. The
+  // system partition has none: any other value is PartitionMoved there.
   ReplicateOptions& ExpectedGeneration(Generation value) {
     expected_generation_ = value;
     return *this;

@@ -52,8 +52,10 @@ struct PartitionStatistics {
   std::uint64_t snapshots_taken = 0;
   std::uint64_t snapshots_failed = 0;  // to be taken
   std::uint64_t snapshots_sent = 0;
-  std::uint64_t snapshots_not_sent = 0;  // transfers that failed, each tried again later
+  // Transfers that failed or, without a state machine, could not begin; each tried again later.
+  std::uint64_t snapshots_not_sent = 0;
   std::uint64_t snapshots_received = 0;
+  std::uint64_t snapshots_refused = 0;  // received whole, and not wanted any more
   std::uint64_t log_cuts = 0;
   // Now.
   std::uint64_t callers_waiting = 0;

@@ -17,9 +17,11 @@ struct PartitionStatus {
   PartitionStatus() = default;
   PartitionId partition;
   Role role = Role::kFollower;
-  bool ready = false;   // leads, and an entry of its own term is committed
-  bool failed = false;  // its storage failed: nothing is accepted until a restart
-  NodeId leader;        // 0: none known
+  bool ready = false;  // leads, and an entry of its own term is committed
+  // Its storage failed, or its state cannot be had any more (an import that failed, a snapshot that
+  // is gone): nothing is accepted until a restart.
+  bool failed = false;
+  NodeId leader;  // 0: none known
   Term term;
   LogIndex first;    // of the log: entries before it were removed
   LogIndex last;     // of the log
@@ -28,7 +30,9 @@ struct PartitionStatus {
   LogIndex applied;          // handlers have returned
   std::uint64_t digest = 0;  // chained over every entry up to `applied`
   LogIndex checkpoint;       // the newest checkpoint entry met in this process life
-  LogIndex floor;            // the application keeps everything up to here by itself
+  // The application keeps everything up to here by itself; while a snapshot that was received is to
+  // be imported, the snapshot has it, and `applied` lies below.
+  LogIndex floor;
 };
 
 // What a leader knows of another member's log, and how it feeds it. From an atomic view too, as of

@@ -104,10 +104,12 @@ constexpr PartitionMetric kPartitionMetrics[] = {
      &Of<&P::snapshots_failed>},
     {MetricType::Counter, "snapshots_sent_total", "Snapshots that a peer has installed",
      &Of<&P::snapshots_sent>},
-    {MetricType::Counter, "snapshots_not_sent_total", "Transfers to a peer that failed",
-     &Of<&P::snapshots_not_sent>},
+    {MetricType::Counter, "snapshots_not_sent_total",
+     "Transfers to a peer that failed, or could not begin", &Of<&P::snapshots_not_sent>},
     {MetricType::Counter, "snapshots_received_total", "Snapshots installed here",
      &Of<&P::snapshots_received>},
+    {MetricType::Counter, "snapshots_refused_total", "Snapshots received and not wanted any more",
+     &Of<&P::snapshots_refused>},
     {MetricType::Counter, "log_cuts_total", "Times that the log was shortened", &Of<&P::log_cuts>},
 };
 

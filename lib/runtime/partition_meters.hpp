@@ -57,7 +57,7 @@ struct PartitionMeters {
   Meter campaigns, leaderships, leader_changes;
   Meter handlers_failed;
   Meter snapshots_taken, snapshots_failed, snapshots_sent, snapshots_not_sent, snapshots_received,
-      log_cuts;
+      snapshots_refused, log_cuts;
   Meter callers_waiting, uncommitted_bytes, open_tickets, open_sessions;
   LatencyMeter commit_latency, durable_latency, apply_latency;
 
@@ -78,6 +78,7 @@ struct PartitionMeters {
     statistics.snapshots_failed = snapshots_failed.Get();
     statistics.snapshots_sent = snapshots_sent.Get();
     statistics.snapshots_not_sent = snapshots_not_sent.Get();
+    statistics.snapshots_refused = snapshots_refused.Get();
     statistics.snapshots_received = snapshots_received.Get();
     statistics.log_cuts = log_cuts.Get();
     statistics.callers_waiting = callers_waiting.Get();

@@ -117,13 +117,13 @@ void PartitionObserver::OnSnapshotSent(NodeId to, LogIndex index, bool succeeded
 }
 
 void PartitionObserver::OnSnapshotImpossible(NodeId peer) {
-  meters_.snapshots_failed.Add();
+  meters_.snapshots_not_sent.Add();
   services_.logger.Log(LogLevel::kWarning, "snapshot_impossible", partition_,
                        {{"to", std::uint64_t{peer.value()}}});
 }
 
 void PartitionObserver::OnSnapshotRefused() {
-  meters_.snapshots_failed.Add();
+  meters_.snapshots_refused.Add();
   services_.logger.Log(LogLevel::kWarning, "snapshot_refused", partition_);
 }
 

@@ -42,8 +42,7 @@ class SnapshotReceiver {
   void OnChunk(NodeId leader, SnapshotChunk chunk, Instant now);
   // The store has done the last work, or has failed to and has no draft any more.
   void OnWorkDone(error_code error, Instant now);
-  // What was published is in the log, or was not needed any more.
-  // Or the core has not taken it.
+  // What was published is in the log, or is not needed any more; false: the core has not taken it.
   void OnInstalled(bool success);
   // Of an offer that is not for this node.
   void Refuse(NodeId leader, LogIndex index);

@@ -30,7 +30,7 @@ namespace kommander::runtime {
 [[nodiscard]] std::optional<BoundaryRecord> DecodeSnapshotHead(PartitionId partition,
                                                                ByteSpan head);
 
-// Blocking work of the store, waited for. SnapshotFailed when it cannot be begun.
+// Blocking work of the store, waited for. When the scheduler does not take it: its error.
 [[nodiscard]] boost::asio::awaitable<error_code> RunFileTask(std::shared_ptr<NodeServices> services,
                                                              std::function<error_code()> task);
 
