@@ -1,7 +1,11 @@
 // Who leads, how that changes, and reads that see every acknowledged write wherever they are asked.
 #include <algorithm>
+#include <atomic>
+
+#include <kommander/steady_clock.hpp>
 
 #include "catch.hpp"
+#include "support/pinned_cluster.hpp"
 #include "support/test_cluster.hpp"
 #include "support/world.hpp"
 
@@ -230,6 +234,179 @@ TEST_CASE("a node that is cut off confirms no read") {
     return;
   }
   FAIL("no read was ever confirmed again");
+}
+
+bool Confirms(RaftManager& raft, milliseconds timeout) {
+  Answer<bool> answer;
+  raft.ConfirmLeadership(1, ReadOptions().Timeout(timeout), answer.Token());
+  const bool leads = answer.Get();
+  CHECK(answer.count() == 1);
+  return leads;
+}
+
+TEST_CASE("a leader is confirmed by a majority, and nobody else is") {
+  PinnedCluster three;
+  auto& cluster = three.cluster;
+  constexpr milliseconds kLong{30'000};
+  CHECK(Confirms(three.leader(), kLong));
+  // Not an error, and answered without asking anybody.
+  for (const std::uint32_t follower : {1u, 3u}) {
+    CHECK_FALSE(Confirms(cluster.raft(follower), kLong));
+  }
+  Answer<bool> elsewhere;
+  three.leader().ConfirmLeadership(7, elsewhere.Token());
+  CHECK(elsewhere.Wait() == RaftErrc::PartitionNotFound);
+
+  // It still believes that it leads, and nobody says so.
+  cluster.Isolate(PinnedCluster::kLeader);
+  CHECK_FALSE(Confirms(three.leader(), milliseconds(200)));
+  CHECK(three.leader().AmILeaderQuick(1));
+  cluster.Isolate(PinnedCluster::kLeader, false);
+  CHECK(Confirms(three.leader(), kLong));
+  three.Finish();
+}
+
+TEST_CASE("without heartbeats a leader is confirmed by nobody, and stays with them") {
+  PinnedCluster three;
+  auto& cluster = three.cluster;
+  const auto knows_leader = [&] {
+    return cluster.raft(1).GetPartitionLeaderHint(1) == NodeId(PinnedCluster::kLeader);
+  };
+  const Term term = three.leader().Status(1).term;
+  Answer<> suspended(cluster.node(PinnedCluster::kLeader).Probe());
+  three.leader().SuspendHeartbeats(1, suspended.Token());
+  suspended.Get();
+  CHECK_FALSE(Confirms(three.leader(), milliseconds(200)));
+  // The quick one gives its leader up; the others would not have another one.
+  REQUIRE(Eventually([&] { return !knows_leader(); }));
+
+  Answer<> resumed(cluster.node(PinnedCluster::kLeader).Probe());
+  three.leader().ResumeHeartbeats(1, resumed.Token());
+  resumed.Get();
+  REQUIRE(Eventually(knows_leader));
+  CHECK(Confirms(three.leader(), milliseconds(30'000)));
+  CHECK(three.leader().AmILeaderQuick(1));
+  CHECK(three.leader().Status(1).term == term);
+  three.Finish();
+}
+
+TEST_CASE("who sends no heartbeats is followed by another leader") {
+  Three three;
+  auto& cluster = three.cluster;
+  cluster.Write(1, "before");
+  const std::uint32_t silent = cluster.WaitForLeader(1);
+  const Term term = cluster.raft(silent).Status(1).term;
+  Answer<> suspended;
+  cluster.raft(silent).SuspendHeartbeats(1, suspended.Token());
+  suspended.Get();
+  std::optional<std::uint32_t> next;
+  REQUIRE(Eventually([&] {
+    next = cluster.LeaderNow(1);
+    return next && *next != silent;
+  }));
+  CHECK(cluster.raft(*next).Status(1).term > term);
+  Answer<> resumed;
+  cluster.raft(silent).ResumeHeartbeats(1, resumed.Token());
+  resumed.Get();
+  cluster.Write(1, "after");
+  for (std::uint32_t id = 1; id <= 3; ++id) cluster.journal(id).WaitForText(1, "after");
+  three.Finish();
+}
+
+// Time as it is, and what the test adds to it. What is armed already is not due any sooner.
+class LeapingClock final : public Clock {
+ public:
+  void Leap(Duration by) { leap_->fetch_add(by.count()); }
+  [[nodiscard]] Instant Now() const noexcept override { return steady_->Now() + Leaped(*leap_); }
+  [[nodiscard]] std::uint64_t WallMilliseconds() const noexcept override {
+    return steady_->WallMilliseconds();
+  }
+  [[nodiscard]] std::unique_ptr<Timer> CreateTimer(boost::asio::any_io_executor executor,
+                                                   std::weak_ptr<Sink> sink) override {
+    return std::make_unique<LeapingTimer>(
+        steady_->CreateTimer(std::move(executor), std::move(sink)), leap_);
+  }
+
+ private:
+  using Count = std::atomic<Duration::rep>;
+  static Duration Leaped(const Count& leap) noexcept { return Duration(leap.load()); }
+  class LeapingTimer final : public Timer {
+   public:
+    LeapingTimer(std::unique_ptr<Timer> timer, std::shared_ptr<Count> leap)
+        : timer_(std::move(timer)), leap_(std::move(leap)) {}
+    void Arm(Instant when) override { timer_->Arm(when == kNever ? when : when - Leaped(*leap_)); }
+    void Disarm() noexcept override { timer_->Disarm(); }
+
+   private:
+    std::unique_ptr<Timer> timer_;
+    std::shared_ptr<Count> leap_;
+  };
+  std::shared_ptr<Clock> steady_ = MakeSteadyClock();
+  std::shared_ptr<Count> leap_ = std::make_shared<Count>(0);
+};
+
+TEST_CASE("a leader is stable once it has been the same for so long, and not before") {
+  using std::chrono::hours;
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 1);
+  const auto clock = std::make_shared<LeapingClock>();
+  RaftDependencies dependencies;
+  dependencies.clock = clock;
+  cluster.Create(cluster.ConfigurationOf(1), cluster.wal(1), dependencies);
+  cluster.JoinAll();
+  cluster.WaitForLeader(1);
+  Answer<NodeId> stable;
+  cluster.raft(1).WaitForStableLeader(1, hours(10), hours(100), stable.Token());
+  Answer<NodeId> never;
+  cluster.raft(1).WaitForStableLeader(1, hours(30), hours(20), never.Token());
+  // The partition looks at its callers with everything that happens there.
+  const auto look = [&](const std::string& text) { cluster.Write(1, text); };
+  look("at once");
+  CHECK_FALSE(stable.HasCome());
+  clock->Leap(hours(9));
+  look("nearly");
+  CHECK_FALSE(stable.HasCome());
+  // The count starts anew with every leader, even where it is the same node.
+  Answer<> step_down;
+  cluster.raft(1).StepDown(1, step_down.Token());
+  step_down.Get();
+  look("announced anew");
+  CHECK_FALSE(stable.HasCome());
+  clock->Leap(hours(9));
+  look("nearly again");
+  CHECK_FALSE(stable.HasCome());
+  clock->Leap(hours(1));
+  look("then");
+  CHECK(stable.Get() == NodeId(1));
+  CHECK_FALSE(never.HasCome());
+  clock->Leap(hours(1));
+  look("too late");
+  CHECK(never.Wait() == RaftErrc::LeaderTimeout);
+  // It has been long enough already.
+  Answer<NodeId> known;
+  cluster.raft(1).WaitForStableLeader(1, hours(10), hours(1), known.Token());
+  CHECK(known.Get() == NodeId(1));
+  cluster.StopAll();
+  CHECK_FALSE(cluster.AnythingMisplaced());
+  world.Finish();
+}
+
+TEST_CASE("every node waits for a stable leader, also without being looked at") {
+  PinnedCluster three;
+  auto& cluster = three.cluster;
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    CAPTURE(id);
+    Answer<NodeId> stable(cluster.node(id).Probe());
+    cluster.raft(id).WaitForStableLeader(1, milliseconds(100), milliseconds(60'000),
+                                         stable.Token());
+    CHECK(stable.Get() == NodeId(PinnedCluster::kLeader));
+    // It leads, and has not for so long.
+    Answer<NodeId> impatient(cluster.node(id).Probe());
+    cluster.raft(id).WaitForStableLeader(1, std::chrono::hours(1), milliseconds(100),
+                                         impatient.Token());
+    CHECK(impatient.Wait() == RaftErrc::LeaderTimeout);
+  }
+  three.Finish();
 }
 
 TEST_CASE("when the leader stops the others go on, and lose nothing acknowledged") {

@@ -21,6 +21,8 @@ struct Fixture {
   Waiters waiters{PartitionId(3), meters};
   std::map<int, std::vector<error_code>> told;
   std::map<int, LogIndex> index;
+  std::map<int, NodeId> leader;
+  std::map<int, bool> leads;
 
   raft::RequestId Write(int name, Instant deadline = kNever) {
     Waiter waiter;
@@ -40,6 +42,30 @@ struct Fixture {
     waiter.deadline = deadline;
     waiter.operation = detail::MakeOperation<NodeId>(
         [this, name](error_code error, NodeId) { told[name].push_back(error); },
+        context.get_executor(), {});
+    return waiters.Add(std::move(waiter));
+  }
+  raft::RequestId StableLeader(int name, Duration stable_for, Instant deadline = kNever) {
+    Waiter waiter;
+    waiter.kind = Waiter::Kind::kLeader;
+    waiter.deadline = deadline;
+    waiter.stable_for = stable_for;
+    waiter.operation = detail::MakeOperation<NodeId>(
+        [this, name](error_code error, NodeId who) {
+          told[name].push_back(error);
+          leader[name] = who;
+        },
+        context.get_executor(), {});
+    return waiters.Add(std::move(waiter));
+  }
+  raft::RequestId Confirm(int name) {
+    Waiter waiter;
+    waiter.kind = Waiter::Kind::kConfirm;
+    waiter.operation = detail::MakeOperation<bool>(
+        [this, name](error_code error, bool is_leader) {
+          told[name].push_back(error);
+          leads[name] = is_leader;
+        },
         context.get_executor(), {});
     return waiters.Add(std::move(waiter));
   }
@@ -180,6 +206,64 @@ TEST_CASE("deadlines end what waits outside of the core, and only that") {
   f.Run();
   REQUIRE(f.told[1].size() == 1);
   REQUIRE(f.told[2].size() == 1);
+}
+
+TEST_CASE("who wants a stable leader waits until it has been the same for so long") {
+  Fixture f;
+  const NodeId self(2);
+  const auto stable = f.StableLeader(1, std::chrono::milliseconds(10), At(60));
+  const auto hasty = f.Leader(2);
+  f.waiters.AwaitLeader(stable);
+  f.waiters.AwaitLeader(hasty);
+  f.waiters.AnnounceLeader(NodeId(1), self);
+  f.waiters.SettleStable(At(0), NodeId(1), self, At(0));
+  f.Run();
+  CHECK(f.told[1].empty());
+  CHECK(f.told[2] == std::vector<error_code>{{}});
+  CHECK(f.waiters.NextDeadline() == At(10));  // somebody looks again by then
+  f.waiters.SettleStable(At(9), NodeId(1), self, At(0));
+  f.waiters.Expire(At(9));
+
+  // Another one begins anew, and while nobody leads nothing ends.
+  f.waiters.AnnounceLeader(NodeId(3), self);
+  f.waiters.SettleStable(At(17), NodeId(3), self, At(8));
+  f.waiters.SettleStable(At(40), NodeId(), self, At(17));
+  f.Run();
+  CHECK(f.told[1].empty());
+  f.waiters.SettleStable(At(18), NodeId(3), self, At(8));
+  f.Run();
+  CHECK(f.told[1] == std::vector<error_code>{{}});
+  CHECK(f.leader[1] == NodeId(3));
+
+  const auto late = f.StableLeader(3, std::chrono::milliseconds(10), At(25));
+  f.waiters.AwaitLeader(late);
+  f.waiters.SettleStable(At(25), NodeId(3), self, At(20));
+  f.waiters.Expire(At(25));
+  f.waiters.SettleStable(At(30), NodeId(3), self, At(20));
+  f.Run();
+  CHECK(f.told[3] == std::vector<error_code>{RaftErrc::LeaderTimeout});
+  CHECK(f.told[1].size() == 1);
+}
+
+TEST_CASE("that a node does not lead, or nobody said so in time, is an answer and no error") {
+  Fixture f;
+  f.waiters.FinishConfirm(f.Confirm(1), {}, true);
+  f.waiters.FinishConfirm(f.Confirm(2), {}, false);
+  f.waiters.FinishConfirm(f.Confirm(3), RaftErrc::NodeIsNotLeader, true);
+  f.waiters.FinishConfirm(f.Confirm(4), RaftErrc::ReadTimeout, true);
+  const auto stopped = f.Confirm(5);
+  f.waiters.FinishConfirm(stopped, RaftErrc::NodeStopped, true);
+  f.waiters.FinishConfirm(stopped, {}, true);  // stale: nothing happens
+  f.waiters.Fail(f.Confirm(6), RaftErrc::ReadTimeout, NodeId(1));
+  f.Run();
+  for (const int name : {1, 2, 3, 4, 6}) {
+    CAPTURE(name);
+    CHECK(f.told[name] == std::vector<error_code>{{}});
+    CHECK(f.leads[name] == (name == 1));
+  }
+  CHECK(f.told[5] == std::vector<error_code>{RaftErrc::NodeStopped});
+  CHECK_FALSE(f.leads[5]);
+  CHECK(f.waiters.size() == 0);
 }
 
 TEST_CASE("the end answers everybody: writes as unknown, the rest as stopped") {
