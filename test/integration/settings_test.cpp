@@ -1,5 +1,6 @@
 // Settings of the cluster: the same on every node, whoever was asked, also after restarts and
 // checkpoints; and what is refused, which only the log can tell.
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -247,6 +248,148 @@ TEST_CASE("settings outlive restarts of all nodes and the entries that made them
     std::erase_if(rest, [](const ClusterSetting& setting) { return setting.name == "next"; });
     CHECK(rest == before.settings());
     REQUIRE(Eventually([&] { return told_later[id - 1].Newest().Find("next") != nullptr; }));
+  }
+  cluster.StopAll();
+  CHECK_FALSE(cluster.AnythingMisplaced());
+  world.Finish();
+}
+
+// All that a node's handlers were told of the system partition's state, in order.
+struct Heard {
+  template <class State>
+  struct Line {
+    void Add(const State& state) {
+      const std::lock_guard lock(mutex);
+      all.push_back(state);
+    }
+    [[nodiscard]] std::vector<State> All() {
+      const std::lock_guard lock(mutex);
+      return all;
+    }
+    [[nodiscard]] bool EndsWith(const State& state) {
+      const std::lock_guard lock(mutex);
+      return !all.empty() && all.back() == state;
+    }
+    // Only changes are told.
+    [[nodiscard]] bool HasRepeats() {
+      const std::lock_guard lock(mutex);
+      return std::adjacent_find(all.begin(), all.end()) != all.end();
+    }
+    std::mutex mutex;
+    std::vector<State> all;
+  };
+  void ListenTo(TestNode& node) {
+    const auto probe = node.Probe();
+    node.raft()
+        .OnPartitionMapChanged([this, probe](const PartitionMap& map) {
+          (void)probe();
+          maps.Add(map);
+        })
+        .OnMembershipChanged([this, probe](const Membership& membership) {
+          (void)probe();
+          memberships.Add(membership);
+        })
+        .OnClusterSettingsChanged([this, probe](const ClusterSettings& changed) {
+          (void)probe();
+          settings.Add(changed);
+        });
+  }
+  Line<PartitionMap> maps;
+  Line<Membership> memberships;
+  Line<ClusterSettings> settings;
+};
+
+bool IsSeenByAll(const Membership& membership, std::size_t size) {
+  const auto& members = membership.members();
+  return members.size() == size &&
+         std::all_of(members.begin(), members.end(), [](const ClusterMember& member) {
+           return member.incarnation != Incarnation();
+         });
+}
+
+void CheckFirstStart(TestCluster& cluster, std::vector<Heard>& first) {
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    CAPTURE(id);
+    RaftManager& raft = cluster.raft(id);
+    Heard& heard = first[id - 1];
+    const PartitionMap map = raft.GetPartitionMap();
+    CHECK(map.records().size() == 2);
+    REQUIRE(Eventually([&] { return heard.maps.EndsWith(map); }));
+    CHECK(heard.maps.All().size() == 1);
+    REQUIRE(Eventually([&] { return IsSeenByAll(raft.GetMembership(), 3); }));
+    REQUIRE(Eventually([&] { return heard.memberships.EndsWith(raft.GetMembership()); }));
+    CHECK_FALSE(heard.memberships.HasRepeats());
+    CHECK(heard.settings.All().empty());
+  }
+  SetSomewhere(cluster, "kept", "for good");
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    CAPTURE(id);
+    REQUIRE(Eventually([&] { return cluster.raft(id).GetClusterSetting("kept").has_value(); }));
+    const ClusterSettings settings = cluster.raft(id).GetClusterSettings();
+    REQUIRE(Eventually([&] { return first[id - 1].settings.EndsWith(settings); }));
+    CHECK_FALSE(first[id - 1].settings.HasRepeats());
+  }
+}
+
+// On every node, and on its disk: a restart finds what it knows before it reads its log.
+void CutSystemLog(TestCluster& cluster) {
+  for (int i = 0; i < 40; ++i) cluster.Write(kSystemPartition, std::to_string(i));
+  (void)CheckpointSomewhere(cluster);
+  cluster.Write(kSystemPartition, "after the checkpoint");
+  const LogIndex made = cluster.raft(1).GetClusterSetting("kept")->version;
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    REQUIRE(Eventually([&] { return cluster.raft(id).Status(kSystemPartition).first > made; }));
+  }
+  cluster.Write(kSystemPartition, "on disk with the cut");
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    cluster.journal(id).WaitForText(kSystemPartition, "on disk with the cut");
+  }
+}
+
+TEST_CASE("map, roster and settings are told at the first start, and later only when they change") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 3, [](RaftConfiguration& configuration) {
+    configuration.CompactionStep(8).RetainedEntries(0).InitialPartitions(2);
+  });
+  std::vector<Heard> first(3);
+  cluster.CreateAll();
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    first[id - 1].ListenTo(cluster.node(id));
+    CHECK(cluster.raft(id).GetPartitionMap() == PartitionMap());
+    CHECK(cluster.raft(id).GetMembership() == Membership());
+  }
+  cluster.JoinAll();
+  CheckFirstStart(cluster, first);
+  CutSystemLog(cluster);
+  const PartitionMap map = cluster.raft(1).GetPartitionMap();
+  const Membership membership = cluster.raft(1).GetMembership();
+  const ClusterSettings settings = cluster.raft(1).GetClusterSettings();
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    CHECK(first[id - 1].maps.All().size() == 1);
+    cluster.Stop(id);
+  }
+
+  std::vector<Heard> later(3);
+  cluster.CreateAll();
+  for (std::uint32_t id = 1; id <= 3; ++id) later[id - 1].ListenTo(cluster.node(id));
+  cluster.JoinAll();
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    CAPTURE(id);
+    CHECK(cluster.raft(id).GetPartitionMap() == map);
+    CHECK(cluster.raft(id).GetMembership() == membership);
+    CHECK(cluster.raft(id).GetClusterSettings() == settings);
+  }
+  SetSomewhere(cluster, "next", "life");
+  for (std::uint32_t id = 1; id <= 3; ++id) {
+    CAPTURE(id);
+    Heard& heard = later[id - 1];
+    REQUIRE(Eventually([&] { return cluster.raft(id).GetClusterSetting("next").has_value(); }));
+    const ClusterSettings changed = cluster.raft(id).GetClusterSettings();
+    REQUIRE(Eventually([&] { return heard.settings.EndsWith(changed); }));
+    CHECK(heard.settings.All().size() == 1);
+    // Handlers of the system partition have an order: these would have come before.
+    CHECK(heard.maps.All().empty());
+    CHECK(heard.memberships.All().empty());
   }
   cluster.StopAll();
   CHECK_FALSE(cluster.AnythingMisplaced());
