@@ -104,6 +104,28 @@ TEST_CASE("a checkpoint shortens every log, and a restart delivers what comes af
   three.Finish();
 }
 
+TEST_CASE("what a checkpoint lets go is removed in passes of a bounded size") {
+  const std::uint64_t most = GENERATE(20u, 1000u);
+  CAPTURE(most);
+  Cluster sole(1, [&](RaftConfiguration& configuration) {
+    CutEarly(configuration);
+    configuration.CompactionEntriesMax(most);
+  });
+  RaftManager& raft = sole.cluster.raft(1);
+  sole.WriteMany(1, 60);
+  sole.cluster.journal(1).WaitForText(1, "60");
+  CHECK(raft.GetPartitionStatistics(1).log_cuts == 0);
+  sole.Checkpoint(1);
+  sole.WaitUntilCut(1, 1, LogIndex(57));
+  const std::uint64_t cuts = raft.GetPartitionStatistics(1).log_cuts;
+  if (most == 20) {
+    CHECK(cuts >= 3);
+  } else {
+    CHECK(cuts == 1);
+  }
+  sole.Finish();
+}
+
 TEST_CASE("what is held stays in the log") {
   Cluster sole(1);
   RaftManager& raft = sole.cluster.raft(1);

@@ -1,4 +1,5 @@
-// When a snapshot that is received takes the place of the one before.
+// When a snapshot that is received takes the place of the one before, and how many are sent at a
+// time, how fast.
 #include "runtime/snapshot_desk.hpp"
 
 #include <chrono>
@@ -27,7 +28,7 @@ class NoState final : public StateMachine {
   boost::asio::awaitable<bool> Import(PartitionId, SnapshotSource&) override { co_return true; }
 };
 
-SnapshotInfo Publish(SnapshotStore& store, std::uint64_t index) {
+SnapshotInfo Publish(SnapshotStore& store, std::uint64_t index, std::size_t state_bytes = 0) {
   BoundaryRecord boundary;
   boundary.index = LogIndex(index);
   boundary.term = kTerm;
@@ -35,6 +36,8 @@ SnapshotInfo Publish(SnapshotStore& store, std::uint64_t index) {
   REQUIRE_FALSE(store.Begin(kPartition, SnapshotStore::Draft::kTaken));
   REQUIRE_FALSE(store.Append(kPartition, SnapshotStore::Draft::kTaken,
                              EncodeSnapshotHead(kPartition, boundary)));
+  const std::vector<std::byte> state(state_bytes);
+  REQUIRE_FALSE(store.Append(kPartition, SnapshotStore::Draft::kTaken, state));
   REQUIRE_FALSE(store.Publish(kPartition, SnapshotStore::Draft::kTaken, info, std::nullopt));
   return info;
 }
@@ -126,6 +129,132 @@ TEST_CASE("what the log does not want of a leader is gone again, and its own sna
   REQUIRE(follower.is_staged);
   follower.Settle();  // not committed here: the core has not taken it
   CHECK(follower.Kept() == std::vector<LogIndex>{LogIndex(5)});
+}
+
+constexpr std::uint64_t kChunk = 1u << 20;  // as the sender's options have it
+
+// A leader whose log begins after its snapshot at 5, of some chunks, and two followers without it.
+struct Sender {
+  explicit Sender(const RaftConfiguration& configuration) {
+    services->configuration = configuration;
+    services->io = io;
+    services->snapshots = MakeMemorySnapshots();
+    services->state_machine = std::make_shared<NoState>();
+    SnapshotDesk::Stored stored;
+    stored.in_force = info = Publish(*services->snapshots, 5, 3 * kChunk);
+    desk.emplace(services, kPartition, stored);
+    desk->Open([this](SnapshotEvent event) { events.push_back(std::move(event)); });
+    status.role = raft::RoleKind::kLeader;
+    status.term = kTerm;
+    status.leader = kLeader;
+    status.first = LogIndex(6);
+    status.last = status.durable = status.committed = status.applied = LogIndex(8);
+    for (const std::uint32_t id : {2u, 3u}) members.emplace_back().node = NodeId(id);
+  }
+  // What the followers are sent at this time.
+  std::vector<Message> Proceed() {
+    SnapshotDesk::Orders orders;
+    do {
+      io->Run();
+      while (!events.empty()) {
+        desk->OnEvent(std::move(events.front()), now);
+        events.pop_front();
+      }
+      desk->Proceed(status, status.applied, members, retention, now, orders);
+    } while (io->Run());
+    return std::move(orders.messages);
+  }
+  void Hear(std::uint32_t from, SnapshotReply::State state, std::uint64_t received = 0) {
+    SnapshotReply reply(info.index, received, state);
+    desk->OnMessage(Message(kPartition, NodeId(from), kLeader, kTerm, reply), status, now);
+  }
+  // The followers that are offered the snapshot at this time.
+  std::vector<NodeId> Offered() {
+    std::vector<NodeId> offered;
+    for (const Message& message : Proceed()) {
+      if (std::holds_alternative<SnapshotOffer>(message.body)) offered.push_back(message.to);
+    }
+    return offered;
+  }
+
+  Instant now{std::chrono::seconds(100)};
+  std::shared_ptr<test::HeldTasks> io = std::make_shared<test::HeldTasks>();
+  std::shared_ptr<NodeServices> services = std::make_shared<NodeServices>(kLeader);
+  raft::CoreStatus status;
+  std::vector<PeerStatus> members;
+  Retention retention;
+  std::deque<SnapshotEvent> events;
+  std::optional<SnapshotDesk> desk;
+  SnapshotInfo info;
+};
+
+TEST_CASE("no more followers than the node may serve at a time are sent a snapshot") {
+  const std::size_t most = GENERATE(1u, 2u);
+  CAPTURE(most);
+  Sender leader(RaftConfiguration().SnapshotTransfersMax(most));
+  for (const std::uint32_t id : {2u, 3u}) leader.desk->OnNeeded(NodeId(id), leader.now);
+  const std::vector<NodeId> both{NodeId(2), NodeId(3)};
+  if (most == 2) {
+    CHECK(leader.Offered() == both);
+    CHECK(leader.services->snapshot_transfers == 2);
+    return;
+  }
+  const std::vector<NodeId> one{NodeId(2)};
+  CHECK(leader.Offered() == one);
+  CHECK(leader.services->snapshot_transfers == 1);
+  leader.Hear(2, SnapshotReply::State::kWanted);
+  // However often the other one asks for its turn.
+  for (int i = 0; i < 3; ++i) {
+    CHECK(leader.desk->Due() <= leader.now + std::chrono::milliseconds(200));
+    leader.now += std::chrono::milliseconds(200);
+    CHECK(leader.Offered().empty());
+  }
+  leader.Hear(2, SnapshotReply::State::kInstalled);
+  CHECK(leader.Offered().empty());
+  CHECK(leader.services->snapshot_transfers == 0);
+  leader.now = leader.desk->Due();
+  CHECK(leader.Offered() == std::vector<NodeId>{NodeId(3)});
+  CHECK(leader.services->snapshot_transfers == 1);
+}
+
+TEST_CASE("a place for a transfer is shared by all partitions of the node") {
+  Sender leader(RaftConfiguration().SnapshotTransfersMax(1));
+  leader.services->snapshot_transfers = 1;  // of another one
+  leader.desk->OnNeeded(NodeId(2), leader.now);
+  CHECK(leader.Offered().empty());
+  leader.services->snapshot_transfers = 0;
+  leader.now = leader.desk->Due();
+  CHECK(leader.Offered() == std::vector<NodeId>{NodeId(2)});
+}
+
+TEST_CASE("a transfer is as fast as it may be") {
+  const std::uint64_t rate = GENERATE(0u, 2 * kChunk);
+  CAPTURE(rate);
+  Sender leader(RaftConfiguration().SnapshotBytesPerSecond(rate));
+  leader.desk->OnNeeded(NodeId(2), leader.now);
+  REQUIRE(leader.Offered() == std::vector<NodeId>{NodeId(2)});
+  leader.Hear(2, SnapshotReply::State::kWanted);
+  std::uint64_t sent = 0;
+  const auto send = [&] {
+    for (const Message& message : leader.Proceed()) {
+      if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) {
+        sent += chunk->bytes.size();
+      }
+    }
+  };
+  send();
+  if (rate == 0) {
+    CHECK(sent == leader.info.bytes);
+    return;
+  }
+  CHECK(sent == kChunk);
+  CHECK(leader.desk->Due() == leader.now + std::chrono::milliseconds(500));
+  leader.now += std::chrono::milliseconds(499);
+  send();
+  CHECK(sent == kChunk);
+  leader.now += std::chrono::milliseconds(1);
+  send();
+  CHECK(sent == 2 * kChunk);
 }
 
 }  // namespace
