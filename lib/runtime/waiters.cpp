@@ -336,6 +336,7 @@ void Waiters::AnnounceLeader(NodeId leader, NodeId self) {
 }
 
 void Waiters::SettleStable(Instant now, NodeId leader, NodeId self, Instant since) {
+  stable_at_ = kNever;
   if (leader_queue_.empty() || !leader) return;
   std::vector<raft::RequestId> waiting;
   waiting.swap(leader_queue_);
@@ -348,7 +349,7 @@ void Waiters::SettleStable(Instant now, NodeId leader, NodeId self, Instant sinc
     }
     leader_queue_.push_back(request);
     if (waiter->stable_for != Duration::zero()) {
-      next_deadline_ = std::min(next_deadline_, since + waiter->stable_for);
+      stable_at_ = std::min(stable_at_, since + waiter->stable_for);
     }
   }
 }

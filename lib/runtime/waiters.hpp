@@ -2,6 +2,7 @@
 // answered exactly once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -117,8 +118,11 @@ class Waiters {
   void SettleStable(Instant now, NodeId leader, NodeId self, Instant since);
   // Ends what waits outside of the core and is past its deadline.
   void Expire(Instant now);
-  // The earliest deadline outside of the core, or earlier.
-  [[nodiscard]] Instant NextDeadline() const noexcept { return next_deadline_; }
+  // The earliest deadline outside of the core, or earlier; or when a leader will have been stable
+  // for as long as somebody asks.
+  [[nodiscard]] Instant NextDeadline() const noexcept {
+    return std::min(next_deadline_, stable_at_);
+  }
   // Ends everything that is left: writes as OutcomeUnknown, the rest as `error`.
   void FailAll(error_code error);
 
@@ -156,6 +160,7 @@ class Waiters {
   std::vector<Queued> apply_queue_;  // a heap, the lowest index first
   std::vector<raft::RequestId> leader_queue_;
   Instant next_deadline_ = kNever;
+  Instant stable_at_ = kNever;
   Completions completions_;
 };
 

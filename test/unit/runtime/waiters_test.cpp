@@ -245,6 +245,22 @@ TEST_CASE("who wants a stable leader waits until it has been the same for so lon
   CHECK(f.told[1].size() == 1);
 }
 
+TEST_CASE("who wants a stable leader is looked after, though another wait ends meanwhile") {
+  Fixture f;
+  const NodeId self(2);
+  f.waiters.AwaitLeader(f.StableLeader(1, std::chrono::milliseconds(10), At(60)));
+  f.waiters.AwaitLeader(f.StableLeader(2, std::chrono::milliseconds(50), At(5)));
+  f.waiters.SettleStable(At(5), NodeId(1), self, At(0));
+  f.waiters.Expire(At(5));
+  f.Run();
+  CHECK(f.told[2] == std::vector<error_code>{RaftErrc::LeaderTimeout});
+  CHECK(f.told[1].empty());
+  CHECK(f.waiters.NextDeadline() == At(10));
+  f.waiters.SettleStable(At(10), NodeId(1), self, At(0));
+  f.Run();
+  CHECK(f.told[1] == std::vector<error_code>{{}});
+}
+
 TEST_CASE("that a node does not lead, or nobody said so in time, is an answer and no error") {
   Fixture f;
   f.waiters.FinishConfirm(f.Confirm(1), {}, true);
