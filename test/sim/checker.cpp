@@ -4,6 +4,7 @@
 #include "invariants/acknowledged_is_committed.hpp"
 #include "invariants/acknowledged_is_durable.hpp"
 #include "invariants/applied_in_bounds.hpp"
+#include "invariants/awaited_is_applied.hpp"
 #include "invariants/committed_agreement.hpp"
 #include "invariants/committed_is_durable.hpp"
 #include "invariants/committed_is_kept.hpp"
@@ -12,6 +13,7 @@
 #include "invariants/elected_by_quorum.hpp"
 #include "invariants/election_safety.hpp"
 #include "invariants/hint_is_committed.hpp"
+#include "invariants/holds_are_kept.hpp"
 #include "invariants/interface_contracts.hpp"
 #include "invariants/leader_append_only.hpp"
 #include "invariants/leader_completeness.hpp"
@@ -59,6 +61,8 @@ std::string_view ToString(OperationKind kind) noexcept {
     case OperationKind::kCloseSession: return "close a session";
     case OperationKind::kSessionWrite: return "write of a session";
     case OperationKind::kCheckpoint: return "checkpoint";
+    case OperationKind::kHold: return "hold";
+    case OperationKind::kLetGo: return "let go";
   }
   return "?";
 }
@@ -91,7 +95,9 @@ Checker::Checker() {
   Add<RefusedHasNoEffect>();
   Add<TicketsSettledOnce>();
   Add<LogBounds>();
+  Add<HoldsAreKept>();
   Add<AppliedInBounds>();
+  Add<AwaitedIsApplied>();
   Add<DurableIsSynced>();
   Add<PromisesAreSynced>();
   Add<DigestAgreement>();

@@ -146,6 +146,105 @@ TEST_CASE("log bounds fires on what is removed and not kept, and on a log that g
   CHECK(fired({{1, 3, 4, 5, 9}, {1, 2, 4, 5, 9}}));  // the floor sinks
 }
 
+TEST_CASE("awaited is applied fires on an answer that comes before") {
+  const auto fired = [](ClientOperation operation, std::uint64_t applied, bool restarts = false) {
+    Bench bench;
+    for (std::uint32_t node : {1u, 2u, 3u}) bench.Store(node, Bench::Unit({MakeEntry(1, 1)}));
+    bench.checker.Began(operation);
+    if (restarts) bench.checker.LifeBegan(NodeId(2));
+    bench.Show(2, Role::kLeader, 1, 1, 1, 1, applied);
+    bench.Answer(std::move(operation), {}, 1, 1);
+    return bench.Fired("awaited is applied");
+  };
+  ClientOperation own = Bench().Operation(1, OperationKind::kWrite, 2);
+  CHECK_FALSE(fired(own, 0));
+  own.awaits_apply = true;
+  CHECK(fired(own, 0));
+  CHECK_FALSE(fired(own, 1));
+  CHECK_FALSE(fired(own, 0, true));  // it has yet to apply it again
+  ClientOperation other = own;
+  other.node = NodeId(3);
+  other.forwards = true;
+  other.ticket = Ticket(1, 1, NodeId(2));
+  CHECK(fired(other, 0));
+  CHECK_FALSE(fired(other, 1));
+}
+
+// A log of nine entries on node 1, of which the one at 4 is held.
+struct Holding : Bench {
+  Holding() {
+    std::vector<Entry> entries;
+    for (std::uint64_t index = 1; index <= 9; ++index) entries.push_back(MakeEntry(index, 1));
+    for (std::uint32_t node : {1u, 2u, 3u}) Store(node, Unit(entries));
+    Begin(1);
+    Show(1);
+  }
+  static bool IsKept(const Bench& bench) { return !bench.Fired("holds are kept"); }
+  ClientOperation Begin(std::uint64_t id) {
+    ClientOperation hold = Operation(id, OperationKind::kHold, 1);
+    checker.Began(hold);
+    return hold;
+  }
+  void Show(std::uint64_t first) {
+    PartitionStatus status;
+    status.partition = kPartition;
+    status.term = Term(1);
+    status.first = LogIndex(first);
+    status.floor = status.applied = LogIndex(8);
+    status.last = status.durable = status.committed = LogIndex(9);
+    status.digest = 8;
+    checker.Look(NodeId(1), status);
+  }
+  void Install() {
+    WriteUnit unit = Unit();
+    unit.boundary = BoundaryRecord();
+    unit.boundary->index = LogIndex(8);
+    unit.drop_log = true;
+    Submit(1, unit);
+  }
+};
+
+TEST_CASE("holds are kept fires on a log that begins after what is held") {
+  Holding kept;
+  kept.Answer(kept.Operation(1, OperationKind::kHold, 1), {}, 4);
+  kept.Show(4);
+  CHECK(Holding::IsKept(kept));
+  kept.Show(5);
+  CHECK_FALSE(Holding::IsKept(kept));
+  Holding late;  // it was said to be there, and was not
+  late.Show(5);
+  late.Answer(late.Operation(1, OperationKind::kHold, 1), {}, 4);
+  CHECK_FALSE(Holding::IsKept(late));
+}
+
+TEST_CASE("holds are kept fires on nothing where a hold has ended, or was none") {
+  Holding refused;
+  refused.Answer(refused.Operation(1, OperationKind::kHold, 1), RaftErrc::LogCompacted, 4);
+  refused.Show(5);
+  CHECK(Holding::IsKept(refused));
+  Holding released;
+  released.Answer(released.Operation(1, OperationKind::kHold, 1), {}, 4);
+  ClientOperation let_go = released.Operation(2, OperationKind::kLetGo, 1);
+  let_go.subject = 1;
+  released.checker.Began(let_go);
+  released.Show(5);
+  CHECK(Holding::IsKept(released));
+  Holding restarted;
+  restarted.Answer(restarted.Operation(1, OperationKind::kHold, 1), {}, 4);
+  restarted.checker.LifeBegan(NodeId(1));
+  restarted.Show(5);
+  CHECK(Holding::IsKept(restarted));
+  for (const bool is_answered : {true, false}) {  // when the snapshot comes
+    Holding replaced;
+    const ClientOperation hold = replaced.Operation(1, OperationKind::kHold, 1);
+    if (is_answered) replaced.Answer(hold, {}, 4);
+    replaced.Install();
+    if (!is_answered) replaced.Answer(hold, {}, 4);
+    replaced.Show(9);
+    CHECK(Holding::IsKept(replaced));
+  }
+}
+
 TEST_CASE("state machine safety fires on a state of more than anybody has had") {
   Bench bench;
   for (std::uint64_t index = 1; index <= 2; ++index) bench.Deliver(1, index, 1, index);

@@ -29,6 +29,8 @@ enum class OperationKind : std::uint8_t {
   kCloseSession,
   kSessionWrite,  // an attempt; several may be the same write
   kCheckpoint,
+  kHold,   // of entries that are to stay in the log, at the node that is asked
+  kLetGo,  // of a hold; nobody answers
 };
 [[nodiscard]] std::string_view ToString(OperationKind kind) noexcept;
 
@@ -67,12 +69,19 @@ struct ClientOperation {
   Instant ended{};
   OperationEnd end = OperationEnd::kOpen;
   error_code error;
-  LogIndex index;             // of a write that succeeded, of a read that was confirmed
+  LogIndex index;             // of a write that succeeded, of a read that was confirmed; the first
+                              // one that is held
   Term term;                  // of a write that succeeded
-  Ticket ticket;              // of a prepared write that succeeded; the one to be decided
-  std::uint64_t subject = 0;  // kDecide: the prepared write; kSessionWrite: the first attempt
+  Ticket ticket;              // of a write that succeeded; the one to be decided
+  std::uint64_t subject = 0;  // kDecide: the prepared write; kSessionWrite: the first attempt;
+                              // kLetGo: the hold
   bool commits = false;       // kDecide
   bool forwards = false;      // a node that does not lead may hand it on
+  bool awaits_apply = false;  // a write
+  bool led = false;           // the node that was asked did, as far as it knew
+  bool is_mixed = false;      // kPrepare, kDecide: beside payloads that need no decision
+  Generation generation;      // that the write expects; 0: any
+  bool is_moved = false;      // it is none that the partition ever has
   NodeId leader;              // as the answer says
   LogIndex acked_floor;       // reads: the highest index that had been acknowledged when it began
 };

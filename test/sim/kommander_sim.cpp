@@ -356,7 +356,9 @@ bool HasEveryFault(const Arguments& arguments, const Totals& totals) {
   };
   for (std::size_t i = 0; i < kFeatures; ++i) {
     const auto feature = static_cast<Feature>(i);
-    const bool needs_others = feature == Feature::kForwarded || feature == Feature::kLogsReplaced;
+    const bool needs_others =
+        feature == Feature::kForwarded || feature == Feature::kAwaitedElsewhere ||
+        feature == Feature::kSessionsElsewhere || feature == Feature::kLogsReplaced;
     require(!needs_others || arguments.nodes != 1, std::string(ToString(feature)).c_str(),
             totals.features[i]);
   }

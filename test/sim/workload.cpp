@@ -89,6 +89,11 @@ void Workload::CallOne() {
     CallInSession(*node, partition);
   } else if (falls(options_.checkpoint_permille)) {
     Checkpoint(*node, partition);
+  } else if (falls(options_.mixed_permille)) {
+    WriteMixed(*node, partition);
+  } else if (falls(options_.hold_permille)) {
+    SimNode* any = nodes_[contract_chance_.Below(nodes_.size())].get();
+    Hold(any->IsUp() ? *any : *node, partition);
   } else if (falls(options_.batch_permille)) {
     Write(*node, partition, static_cast<std::uint32_t>(chance_.Between(2, 6)));
   } else {
@@ -159,19 +164,21 @@ void Workload::Close(std::uint64_t id, error_code error, const AnswerPlace& plac
   operation.index = place.index;
   operation.term = place.term;
   operation.leader = place.leader;
-  if (operation.kind == OperationKind::kPrepare) operation.ticket = place.ticket;
+  const bool has_ticket =
+      operation.kind == OperationKind::kPrepare || operation.kind == OperationKind::kWrite;
+  if (has_ticket) operation.ticket = place.ticket;
   checker_.Ended(operation);
   LearnOfTicket(operation);
   LearnOfSession(operation);
   LearnOfSessionWrite(operation);
+  CheckGeneration(operation);
   if (operation.kind == OperationKind::kCheckpoint && !error)
     Count(features_, Feature::kCheckpoints);
+  if (!error) CountWrite(operation);
   if (error) {
     ++counters_.failed;
   } else if (operation.kind == OperationKind::kWrite) {
     ++counters_.writes_acked;
-    if (operation.forwards && operation.leader != operation.node)
-      Count(features_, Feature::kForwarded);
     acked_.push_back(operation);
   } else if (operation.kind == OperationKind::kRead) {
     ++counters_.reads_confirmed;
@@ -194,10 +201,12 @@ std::uint64_t Workload::Write(SimNode& node, PartitionId partition, std::uint32_
   const bool await_apply = chance_.OneIn(4);
   ReplicateOptions options;
   options.Timeout(timeout).AwaitApply(await_apply);
+  open.operation.awaits_apply = await_apply;
   if (contract_chance_.Permille(options_.forward_permille)) {
     options.Forward();
     open.operation.forwards = true;
   }
+  ExpectGeneration(open.operation, node, options);
   if (count == 1) {
     node.raft()->ReplicateLogs(partition, kOperationType, MakePayload(id, 0), options,
                                Token<ReplicateResult>(open));

@@ -34,7 +34,10 @@ struct WorkloadOptions {
   std::uint32_t proposal_permille = 90;  // prepare or decide
   std::uint32_t session_permille = 120;
   std::uint32_t checkpoint_permille = 10;
-  std::uint32_t forward_permille = 400;  // of the writes, wherever they are sent
+  std::uint32_t mixed_permille = 40;
+  std::uint32_t hold_permille = 8;
+  std::uint32_t forward_permille = 400;     // of the writes, wherever they are sent
+  std::uint32_t generation_permille = 100;  // of the writes expect one
   std::uint32_t cancel_permille = 40;
   std::size_t payload_bytes_max = 200;
 };
@@ -74,6 +77,11 @@ class Workload {
   std::uint64_t WriteInSession(SimNode& node, PartitionId partition);
   std::uint64_t CloseSession(SimNode& node, PartitionId partition);
   std::uint64_t Checkpoint(SimNode& node, PartitionId partition);
+  // Payloads that are committed at once and such that wait for a decision, or those of one kind: an
+  // operation each, of which the first one's number is returned.
+  std::uint64_t WriteMixed(SimNode& node, PartitionId partition);
+  // Of an entry of the node's log, or just before it, for some seconds.
+  std::uint64_t Hold(SimNode& node, PartitionId partition);
 
   // The node's process has ended without a word.
   void OnNodeDied(NodeId node, std::uint64_t life);
@@ -109,6 +117,11 @@ class Workload {
   void Finish(std::uint64_t id, error_code error, const Result& result);
   void CallForProposal(SimNode& node, PartitionId partition);
   void CallInSession(SimNode& node, PartitionId partition);
+  void ExpectGeneration(ClientOperation& operation, SimNode& node, ReplicateOptions& options);
+  void CountWrite(const ClientOperation& operation);
+  void CheckGeneration(const ClientOperation& operation);
+  void KeepHold(std::uint64_t id, LogIndex first, error_code error, RetentionHold hold);
+  void LetGo(std::uint64_t id);
   void LearnOfTicket(const ClientOperation& operation);
   void LearnOfSession(const ClientOperation& operation);
   void LearnOfSessionWrite(const ClientOperation& operation);
@@ -134,6 +147,11 @@ class Workload {
     std::uint64_t operation = 0;
     PartitionId partition;
     Ticket ticket;
+    bool is_mixed = false;
+  };
+  struct Held {
+    ClientOperation operation;
+    RetentionHold hold;
   };
   // A write of a session, until its client is done with it.
   struct SessionWrite {
@@ -148,6 +166,7 @@ class Workload {
   };
   std::vector<Prepared> prepared_;  // the newest ones, decided or not
   std::vector<Session> sessions_;
+  std::map<std::uint64_t, Held> holds_;
   std::unordered_map<std::uint64_t, ClientOperation> answered_;
   std::vector<ClientOperation> acked_;
   WorkloadCounters counters_;

@@ -18,6 +18,7 @@ struct AnswerPlace {
       : index(result.index), term(result.term), ticket(result.ticket), leader(result.leader) {}
   AnswerPlace(const ReadBarrierResult& result) : index(result.index) {}
   AnswerPlace(const ClientSession& session) : index(session.id().value()) {}
+  AnswerPlace(LogIndex place) : index(place) {}
   AnswerPlace(const NodeId&) {}
   AnswerPlace(const detail::NoResult&) {}
   LogIndex index;
