@@ -85,8 +85,9 @@ class ReplicateOptions {
   bool forward_ = false;
 };
 
-// Where a write went. On an error `leader` is a hint to try next, 0 when none is known. Of a write
-// that a session repeats, and of a decision that was taken before: where the first one went.
+// Where a write went. The node that drew the ticket wrote it; `leader` is who led when it was
+// answered, on an error a hint to try next, 0 when none is known. Of a write that a session
+// repeats, and of a decision that was taken before: where the first one went.
 struct ReplicateResult {
   ReplicateResult() = default;
   Ticket ticket;

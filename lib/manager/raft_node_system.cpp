@@ -73,9 +73,11 @@ void RaftNode::ConsiderSystem() {
   ConsiderSystemProposal();
 }
 
-// For whoever asks from another thread, and for the application's handlers.
+// For whoever asks from another thread, and for the application's handlers. What a restart only
+// finds again is no news.
 void RaftNode::PublishSystem() {
-  runtime::PartitionActor* actor = Find(kSystemPartition);
+  const bool is_news = !restoring_.contains(kSystemPartition);
+  runtime::PartitionActor* actor = is_news ? Find(kSystemPartition) : nullptr;
   if (system_.partitions() != map()->records()) {
     map_.store(std::make_shared<const PartitionMap>(system_.partitions()));
     if (actor != nullptr) actor->NotifyMap(*map());
