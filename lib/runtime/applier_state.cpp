@@ -125,7 +125,9 @@ void Applier::FinishImport(bool succeeded) {
   if (stop_done_) return;
   if (!succeeded) {
     stopped_ = true;
-    if (auto sink = sink_.lock()) sink->OnImportFailed();
+    const HandlerGate::Pass pass(services_->gate);
+    const auto sink = sink_.lock();
+    if (pass && sink) sink->OnImportFailed();  // one that was never let in has not failed
     return;
   }
   applied_ = snapshot.index;
