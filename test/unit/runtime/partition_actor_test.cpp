@@ -381,16 +381,6 @@ TEST_CASE("messages carry the time between nodes, and one that is far ahead coun
   CHECK(node.services->stamps_ahead.load() == 1);
 }
 
-// A call that is cancelled before the partition has seen it.
-template <class Result>
-auto Cancelled(Follower& node, std::vector<error_code>& told) {
-  auto operation = detail::MakeOperation<Result>(
-      [&told](error_code error, const auto&...) { told.push_back(error); },
-      node.context.get_executor(), node.actor);
-  operation->RequestCancel(asio::cancellation_type::total);
-  return operation;
-}
-
 TEST_CASE("a leader that does not know yet what is committed takes no checkpoint beyond its log") {
   std::vector<error_code> told;
   Follower node;
@@ -417,6 +407,16 @@ TEST_CASE("a leader that does not know yet what is committed takes no checkpoint
   CHECK(told == std::vector<error_code>{RaftErrc::InvalidArgument});
   checkpoint(1);
   CHECK(told.size() == 1);  // it waits to be committed
+}
+
+// A call that is cancelled before the partition has seen it.
+template <class Result>
+auto Cancelled(Follower& node, std::vector<error_code>& told) {
+  auto operation = detail::MakeOperation<Result>(
+      [&told](error_code error, const auto&...) { told.push_back(error); },
+      node.context.get_executor(), node.actor);
+  operation->RequestCancel(asio::cancellation_type::total);
+  return operation;
 }
 
 TEST_CASE("calls that are answered at once have no effect when they were cancelled before") {

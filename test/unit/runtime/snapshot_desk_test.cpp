@@ -42,14 +42,17 @@ SnapshotInfo Publish(SnapshotStore& store, std::uint64_t index, std::size_t stat
   return info;
 }
 
-// A follower whose log goes on from a snapshot at 5 and ends at 8, and whose leader sends one at 9.
-struct Follower {
-  Follower() {
+// A node whose log goes on from a snapshot at 5, with so many bytes of state, and ends at 8.
+struct Node {
+  explicit Node(NodeId self, std::size_t state_bytes = 0,
+                const RaftConfiguration& configuration = {})
+      : services(std::make_shared<NodeServices>(self)) {
+    services->configuration = configuration;
     services->io = io;
     services->snapshots = MakeMemorySnapshots();
     services->state_machine = std::make_shared<NoState>();
     SnapshotDesk::Stored stored;
-    stored.in_force = Publish(*services->snapshots, 5);
+    stored.in_force = info = Publish(*services->snapshots, 5, state_bytes);
     desk.emplace(services, kPartition, stored);
     desk->Open([this](SnapshotEvent event) { events.push_back(std::move(event)); });
     status.term = kTerm;
@@ -57,12 +60,8 @@ struct Follower {
     status.first = LogIndex(6);
     status.last = status.durable = status.committed = status.applied = LogIndex(8);
   }
-  void Hear(MessageBody body) {
-    desk->OnMessage(Message(kPartition, kLeader, NodeId(2), kTerm, std::move(body)), status, now);
-    Settle();
-  }
-  // Until nothing moves.
-  void Settle() {
+  // Until nothing moves at this time.
+  SnapshotDesk::Orders Proceed() {
     SnapshotDesk::Orders orders;
     do {
       io->Run();
@@ -70,8 +69,31 @@ struct Follower {
         desk->OnEvent(std::move(events.front()), now);
         events.pop_front();
       }
-      desk->Proceed(status, status.applied, {}, retention, now, orders);
+      desk->Proceed(status, status.applied, members, retention, now, orders);
     } while (io->Run());
+    return orders;
+  }
+
+  Instant now{std::chrono::seconds(100)};
+  std::shared_ptr<test::HeldTasks> io = std::make_shared<test::HeldTasks>();
+  std::shared_ptr<NodeServices> services;
+  raft::CoreStatus status;
+  std::vector<PeerStatus> members;
+  Retention retention;
+  std::deque<SnapshotEvent> events;
+  std::optional<SnapshotDesk> desk;
+  SnapshotInfo info;
+};
+
+// A follower whose leader sends a snapshot at 9.
+struct Follower : Node {
+  Follower() : Node(NodeId(2)) {}
+  void Hear(MessageBody body) {
+    desk->OnMessage(Message(kPartition, kLeader, NodeId(2), kTerm, std::move(body)), status, now);
+    Settle();
+  }
+  void Settle() {
+    const SnapshotDesk::Orders orders = Proceed();
     put_in_force = orders.put_in_force.value_or(put_in_force);
     for (const raft::Input& input : orders.inputs) {
       is_staged = is_staged || std::holds_alternative<raft::SnapshotStaged>(input);
@@ -81,26 +103,19 @@ struct Follower {
     std::vector<SnapshotInfo> infos;
     REQUIRE_FALSE(services->snapshots->List(kPartition, infos));
     std::vector<LogIndex> indexes;
-    for (const SnapshotInfo& info : infos) indexes.push_back(info.index);
+    for (const SnapshotInfo& kept : infos) indexes.push_back(kept.index);
     return indexes;
   }
   // Everything of the leader's snapshot.
   void Receive() {
     const auto sent = MakeMemorySnapshots();
-    const SnapshotInfo info = Publish(*sent, 9);
+    const SnapshotInfo offered = Publish(*sent, 9);
     Payload bytes;
-    REQUIRE_FALSE(sent->Read(kPartition, info.index, 0, info.bytes, bytes));
-    Hear(SnapshotOffer(info));
-    Hear(SnapshotChunk(info.index, 0, bytes));
+    REQUIRE_FALSE(sent->Read(kPartition, offered.index, 0, offered.bytes, bytes));
+    Hear(SnapshotOffer(offered));
+    Hear(SnapshotChunk(offered.index, 0, bytes));
   }
 
-  const Instant now{std::chrono::seconds(100)};
-  std::shared_ptr<test::HeldTasks> io = std::make_shared<test::HeldTasks>();
-  std::shared_ptr<NodeServices> services = std::make_shared<NodeServices>(NodeId(2));
-  raft::CoreStatus status;
-  Retention retention;
-  std::deque<SnapshotEvent> events;
-  std::optional<SnapshotDesk> desk;
   bool is_staged = false;  // the core is handed what was received
   LogIndex put_in_force;
 };
@@ -133,36 +148,12 @@ TEST_CASE("what the log does not want of a leader is gone again, and its own sna
 
 constexpr std::uint64_t kChunk = 1u << 20;  // as the sender's options have it
 
-// A leader whose log begins after its snapshot at 5, of some chunks, and two followers without it.
-struct Sender {
-  explicit Sender(const RaftConfiguration& configuration) {
-    services->configuration = configuration;
-    services->io = io;
-    services->snapshots = MakeMemorySnapshots();
-    services->state_machine = std::make_shared<NoState>();
-    SnapshotDesk::Stored stored;
-    stored.in_force = info = Publish(*services->snapshots, 5, 3 * kChunk);
-    desk.emplace(services, kPartition, stored);
-    desk->Open([this](SnapshotEvent event) { events.push_back(std::move(event)); });
+// A leader whose snapshot has some chunks, and two followers without it.
+struct Sender : Node {
+  explicit Sender(const RaftConfiguration& configuration)
+      : Node(kLeader, 3 * kChunk, configuration) {
     status.role = raft::RoleKind::kLeader;
-    status.term = kTerm;
-    status.leader = kLeader;
-    status.first = LogIndex(6);
-    status.last = status.durable = status.committed = status.applied = LogIndex(8);
     for (const std::uint32_t id : {2u, 3u}) members.emplace_back().node = NodeId(id);
-  }
-  // What the followers are sent at this time.
-  std::vector<Message> Proceed() {
-    SnapshotDesk::Orders orders;
-    do {
-      io->Run();
-      while (!events.empty()) {
-        desk->OnEvent(std::move(events.front()), now);
-        events.pop_front();
-      }
-      desk->Proceed(status, status.applied, members, retention, now, orders);
-    } while (io->Run());
-    return std::move(orders.messages);
   }
   void Hear(std::uint32_t from, SnapshotReply::State state, std::uint64_t received = 0) {
     SnapshotReply reply(info.index, received, state);
@@ -171,21 +162,11 @@ struct Sender {
   // The followers that are offered the snapshot at this time.
   std::vector<NodeId> Offered() {
     std::vector<NodeId> offered;
-    for (const Message& message : Proceed()) {
+    for (const Message& message : Proceed().messages) {
       if (std::holds_alternative<SnapshotOffer>(message.body)) offered.push_back(message.to);
     }
     return offered;
   }
-
-  Instant now{std::chrono::seconds(100)};
-  std::shared_ptr<test::HeldTasks> io = std::make_shared<test::HeldTasks>();
-  std::shared_ptr<NodeServices> services = std::make_shared<NodeServices>(kLeader);
-  raft::CoreStatus status;
-  std::vector<PeerStatus> members;
-  Retention retention;
-  std::deque<SnapshotEvent> events;
-  std::optional<SnapshotDesk> desk;
-  SnapshotInfo info;
 };
 
 TEST_CASE("no more followers than the node may serve at a time are sent a snapshot") {
@@ -227,6 +208,29 @@ TEST_CASE("a place for a transfer is shared by all partitions of the node") {
   CHECK(leader.Offered() == std::vector<NodeId>{NodeId(2)});
 }
 
+TEST_CASE("a transfer that got further is no failure in a row, and one that did not is") {
+  Sender leader(RaftConfiguration().SnapshotStepTimeout(std::chrono::seconds(3)));
+  leader.desk->OnNeeded(NodeId(2), leader.now);
+  const auto fail = [&](bool advances) {
+    REQUIRE(leader.Offered() == std::vector<NodeId>{NodeId(2)});
+    if (advances) {
+      leader.Hear(2, SnapshotReply::State::kWanted);
+      leader.Hear(2, SnapshotReply::State::kWanted, kChunk);
+    }
+    leader.now += std::chrono::seconds(3);
+    (void)leader.Proceed();
+    const Duration pause = leader.desk->Due() - leader.now;
+    leader.now = leader.desk->Due();
+    return pause;
+  };
+  constexpr std::chrono::milliseconds kShort(200);
+  CHECK(fail(false) == kShort);
+  CHECK(fail(false) == 2 * kShort);
+  CHECK(fail(true) == kShort);
+  CHECK(fail(true) == kShort);
+  CHECK(fail(false) == 2 * kShort);
+}
+
 TEST_CASE("a transfer is as fast as it may be") {
   const std::uint64_t rate = GENERATE(0u, 2 * kChunk);
   CAPTURE(rate);
@@ -236,7 +240,7 @@ TEST_CASE("a transfer is as fast as it may be") {
   leader.Hear(2, SnapshotReply::State::kWanted);
   std::uint64_t sent = 0;
   const auto send = [&] {
-    for (const Message& message : leader.Proceed()) {
+    for (const Message& message : leader.Proceed().messages) {
       if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body)) {
         sent += chunk->bytes.size();
       }
