@@ -1,5 +1,6 @@
 // The log in a RocksDB database: the default store of a node. What is in its directory is described
-// in docs/formats.md, "On disk".
+// in docs/formats.md, "On disk". An application that uses RocksDB itself may lend memory to it: see
+// rocksdb_memory.hpp.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,10 @@
 
 namespace kommander {
 
-// Where the log lives and how much memory and how many threads it may use.
+// Where the log lives and how much memory and how many threads it may use. What is not asked for
+// here is fixed, since durability rests on it (storage/rocksdb/tuning.cpp gives the reasons): every
+// batch is synced, recovery ends at the first hole and is then checked against `synced`, an error
+// is never retried, and nothing is compressed, since entries live shortly.
 class RocksDbWalOptions {
  public:
   RocksDbWalOptions() = default;
@@ -22,19 +26,22 @@ class RocksDbWalOptions {
     directory_ = std::move(directory);
     return *this;
   }
-  // Blocks read from files and kept in memory, in bytes. Default 8 MiB.
+  // Blocks read from files and kept in memory, in bytes: entries for peers that lag, once they are
+  // no longer among `cache_bytes_max` of a partition. Default 8 MiB; 0 keeps none.
   RocksDbWalOptions& BlockCacheBytes(std::size_t bytes) {
     block_cache_bytes_ = bytes;
     return *this;
   }
   // Newly written entries are kept in memory up to this many bytes, then go to a sorted file; two
-  // or three such buffers may exist at a time. Default 16 MiB, at least 1 MiB.
+  // or three such buffers may exist at a time. Larger: fewer, larger files, more to read back at a
+  // restart, and more memory. Default 16 MiB; less than 1 MiB is taken for 1 MiB.
   RocksDbWalOptions& WriteBufferBytes(std::size_t bytes) {
     write_buffer_bytes_ = bytes;
     return *this;
   }
-  // Threads that write and merge sorted files in the background, shared by all stores of the
-  // process. Default 2.
+  // Threads that write and merge sorted files in the background. RocksDB has them in common for all
+  // databases of the process, the application's too, and the largest number asked for counts.
+  // Default 2; less is taken for 2.
   RocksDbWalOptions& BackgroundThreads(int threads) {
     background_threads_ = threads;
     return *this;

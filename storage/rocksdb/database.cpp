@@ -53,9 +53,10 @@ RaftErrc Classify(const rocksdb::Status& status) {
 
 }  // namespace
 
-Database::Database(const RocksDbWalOptions& options,
+Database::Database(const RocksDbWalOptions& options, RocksDbMemory lent,
                    std::shared_ptr<rocksdb::FileSystem> file_system)
     : options_(options),
+      lent_(std::move(lent)),
       file_system_(std::make_shared<LogFileSystem>(file_system ? std::move(file_system)
                                                                : rocksdb::FileSystem::Default())),
       env_(rocksdb::NewCompositeEnv(file_system_)),
@@ -120,7 +121,7 @@ error_code Database::Look(Contents& contents, std::string& detail) {
   Handles handles;
   rocksdb::DB* db = nullptr;
   if (status.ok()) {
-    status = rocksdb::DB::OpenForReadOnly(options, path, MakeColumnFamilies(options_),
+    status = rocksdb::DB::OpenForReadOnly(options, path, MakeColumnFamilies(options_, {}),
                                           &handles.families, &db);
   }
   if (!status.ok()) {
@@ -176,15 +177,16 @@ error_code Database::CheckSynced(const Contents& contents, std::string& detail) 
 }
 
 error_code Database::OpenForWriting(const Contents& contents, std::string& detail) {
-  rocksdb::DBOptions options = MakeDatabaseOptions(options_, failed_);
+  rocksdb::DBOptions options = MakeDatabaseOptions(options_, lent_, failed_);
   options.env = env_.get();
   options.statistics = statistics_;
   options.create_if_missing = contents.number == 0;
   options.create_missing_column_families = contents.number == 0;
   Handles handles;
   rocksdb::DB* db = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(options, directory_.PathOf(kDatabaseName),
-                                             MakeColumnFamilies(options_), &handles.families, &db);
+  rocksdb::Status status =
+      rocksdb::DB::Open(options, directory_.PathOf(kDatabaseName),
+                        MakeColumnFamilies(options_, lent_), &handles.families, &db);
   if (!status.ok()) {
     return Refuse(Classify(status), detail, directory_.path(), status.ToString());
   }

@@ -12,7 +12,7 @@
 
 #include <rocksdb/db.h>
 
-#include <kommander/rocksdb_wal.hpp>
+#include <kommander/rocksdb_memory.hpp>
 
 #include "common/store_directory.hpp"
 #include "common/synced_file.hpp"
@@ -24,7 +24,8 @@ class BatchChain;
 class Database {
  public:
   // `file_system` is for tests that inject faults; none: the system's own.
-  Database(const RocksDbWalOptions& options, std::shared_ptr<rocksdb::FileSystem> file_system);
+  Database(const RocksDbWalOptions& options, RocksDbMemory lent,
+           std::shared_ptr<rocksdb::FileSystem> file_system);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -72,6 +73,7 @@ class Database {
   static void CloseHandles(Handles& handles) noexcept;
 
   RocksDbWalOptions options_;
+  RocksDbMemory lent_;
   std::shared_ptr<rocksdb::FileSystem> file_system_;
   std::unique_ptr<rocksdb::Env> env_;  // over file_system_
   std::shared_ptr<std::atomic<bool>> failed_ = std::make_shared<std::atomic<bool>>(false);

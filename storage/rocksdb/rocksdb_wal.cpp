@@ -21,9 +21,11 @@ constexpr std::size_t kBatchKeptBytes = std::size_t{4} << 20;
 constexpr std::uint64_t kSingleDeletesMax = 16;
 constexpr std::size_t kScanReadaheadBytes = std::size_t{2} << 20;
 
-// A read that fails is damage to what it asked for, unless the disk said no.
+// A read that fails is damage to what it asked for, unless the disk said no, or a lent cache that
+// takes no more.
 error_code ReadError(const rocksdb::Status& status) noexcept {
-  return status.IsIOError() ? RaftErrc::StorageFailed : RaftErrc::WalCorrupted;
+  const bool was_refused = status.IsIOError() || status.IsIncomplete() || status.IsMemoryLimit();
+  return was_refused ? RaftErrc::StorageFailed : RaftErrc::WalCorrupted;
 }
 
 // Gets a record and decodes it. `value` is none when there is no such key.
@@ -62,9 +64,9 @@ void PutEntry(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family,
 
 }  // namespace
 
-RocksDbWal::RocksDbWal(const RocksDbWalOptions& options,
+RocksDbWal::RocksDbWal(const RocksDbWalOptions& options, RocksDbMemory lent,
                        std::shared_ptr<rocksdb::FileSystem> file_system)
-    : database_(options, std::move(file_system)) {}
+    : database_(options, std::move(lent), std::move(file_system)) {}
 
 RocksDbWal::~RocksDbWal() { Close(); }
 
@@ -406,7 +408,11 @@ WalStatistics RocksDbWal::Statistics() const noexcept {
 namespace kommander {
 
 std::shared_ptr<Wal> MakeRocksDbWal(RocksDbWalOptions options) {
-  return std::make_shared<storage::RocksDbWal>(options);
+  return MakeRocksDbWal(std::move(options), {});
+}
+
+std::shared_ptr<Wal> MakeRocksDbWal(RocksDbWalOptions options, RocksDbMemory lent) {
+  return std::make_shared<storage::RocksDbWal>(options, std::move(lent));
 }
 
 }  // namespace kommander

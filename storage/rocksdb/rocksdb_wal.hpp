@@ -8,7 +8,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <kommander/detail/mutex.hpp>
-#include <kommander/rocksdb_wal.hpp>
+#include <kommander/rocksdb_memory.hpp>
 
 #include "common/log_extent.hpp"
 #include "rocksdb/database.hpp"
@@ -17,7 +17,7 @@ namespace kommander::storage {
 
 class RocksDbWal final : public Wal {
  public:
-  explicit RocksDbWal(const RocksDbWalOptions& options,
+  explicit RocksDbWal(const RocksDbWalOptions& options, RocksDbMemory lent = {},
                       std::shared_ptr<rocksdb::FileSystem> file_system = nullptr);
   ~RocksDbWal() override;
 

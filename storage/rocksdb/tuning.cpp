@@ -45,7 +45,7 @@ class SilentLogger final : public rocksdb::Logger {
 
 }  // namespace
 
-rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
+rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options, const RocksDbMemory& lent,
                                        std::shared_ptr<std::atomic<bool>> failed) {
   rocksdb::DBOptions db;
   db.create_if_missing = false;
@@ -82,7 +82,9 @@ rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
 
   // Memory tables are flushed when they hold so much together, not when one of them is full: that
   // way of RocksDB 7.8 forgets a reference when it cannot make a new WAL, and asserts at the close.
+  // A manager that is lent does the same in place of this number.
   db.db_write_buffer_size = std::max(options.write_buffer_bytes(), kWriteBufferBytesMin);
+  db.write_buffer_manager = lent.write_buffers();
 
   db.max_background_jobs = std::max(options.background_threads(), 2);
   db.max_open_files = 512;
@@ -93,14 +95,17 @@ rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
 }
 
 rocksdb::DBOptions MakeReadOnlyOptions(const RocksDbWalOptions& options) {
-  rocksdb::DBOptions db = MakeDatabaseOptions(options, std::make_shared<std::atomic<bool>>(false));
+  rocksdb::DBOptions db =
+      MakeDatabaseOptions(options, {}, std::make_shared<std::atomic<bool>>(false));
   db.listeners.clear();
   return db;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> MakeColumnFamilies(const RocksDbWalOptions& options) {
+std::vector<rocksdb::ColumnFamilyDescriptor> MakeColumnFamilies(const RocksDbWalOptions& options,
+                                                                const RocksDbMemory& lent) {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes(), 2);
+  table.block_cache = lent.block_cache();
+  if (!table.block_cache) table.block_cache = rocksdb::NewLRUCache(options.block_cache_bytes(), 2);
   table.block_size = 16 << 10;  // a log is read in runs: fewer, larger blocks, a smaller index
   table.format_version = 5;
 

@@ -8,12 +8,13 @@
 
 #include <rocksdb/db.h>
 
-#include <kommander/rocksdb_wal.hpp>
+#include <kommander/rocksdb_memory.hpp>
 
 namespace kommander::storage {
 
 // `failed` is set when RocksDB meets an error in the background.
 [[nodiscard]] rocksdb::DBOptions MakeDatabaseOptions(const RocksDbWalOptions& options,
+                                                     const RocksDbMemory& lent,
                                                      std::shared_ptr<std::atomic<bool>> failed);
 
 // For a look that must leave no trace.
@@ -21,6 +22,6 @@ namespace kommander::storage {
 
 // The column families: log, state.
 [[nodiscard]] std::vector<rocksdb::ColumnFamilyDescriptor> MakeColumnFamilies(
-    const RocksDbWalOptions& options);
+    const RocksDbWalOptions& options, const RocksDbMemory& lent);
 
 }  // namespace kommander::storage

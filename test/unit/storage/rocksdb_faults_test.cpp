@@ -47,7 +47,7 @@ class Machine {
   // The error of the open; the log is in `wal`.
   error_code Start() {
     wal_ = std::make_unique<RocksDbWal>(
-        RocksDbWalOptions(directory_.PathOf("wal")).WriteBufferBytes(kSmallBuffer),
+        RocksDbWalOptions(directory_.PathOf("wal")).WriteBufferBytes(kSmallBuffer), RocksDbMemory(),
         std::make_shared<FaultFileSystem>(disk_));
     detail_.clear();
     return wal_->Open(identity_, detail_);
