@@ -1,4 +1,6 @@
 // An operator's file: every text is either read whole or refused with problems that name a place.
+#include <algorithm>
+
 #include <kommander/configuration_file.hpp>
 
 #include "target.hpp"
@@ -29,7 +31,26 @@ RaftConfiguration Known() {
   return configuration;
 }
 
+// Lines of an option and its value, as a command line would give them.
+void RunAsArguments(std::string_view text) {
+  std::vector<ConfigurationArgument> arguments;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const std::size_t space = std::min(line.find(' '), line.size());
+    arguments.emplace_back(line.substr(0, space), line.substr(std::min(space + 1, line.size())));
+  }
+  RaftConfiguration configuration = Known();
+  const auto problems = ReadArguments(arguments, configuration);
+  for (const ConfigurationProblem& problem : problems) {
+    FUZZ_REQUIRE(problem.pointer().starts_with("--") && IsReadable(problem.what()));
+  }
+  FUZZ_REQUIRE(problems.empty() ? configuration.Validate().empty()
+                                : configuration.id() == Known().id());
+}
+
 void Run(ByteSpan input) {
+  RunAsArguments(AsText(input));
   RaftConfiguration configuration = Known();
   const auto problems = ReadConfiguration(AsText(input), configuration);
   for (const ConfigurationProblem& problem : problems) {
@@ -62,10 +83,11 @@ std::vector<std::string> Seeds() {
       R"({"id":1,"cluster_id":"harbour","listen":"10.0.0.1:7001","initial_members":[)"
       R"({"id":1,"endpoint":"10.0.0.1:7001"},{"id":2,"endpoint":"[::1]:7001"}]})",
       R"({"id":1,"id":2,"a/b~c":[[[[]]]],"listen":"x","entry_bytes_max":"8M"})",
+      "--id 3\n--listen [::1]:7001\n--initial-members 1=a:1,2=b:2\n--election-timeout-ms 20\n--x",
       R"({"cluster_id":"\u00e4\ud83d\ude00\n","read_timeout_ms":1e3})",
   };
-  for (const std::string_view key : ConfigurationKeys()) {
-    if (key.find('[') == key.npos) seeds.push_back("{\"" + std::string(key) + "\": 1000}");
+  for (const ConfigurationKey& key : ConfigurationKeys()) {
+    if (!key.option().empty()) seeds.push_back("{\"" + key.name() + "\": 1000}");
   }
   return seeds;
 }

@@ -2,6 +2,7 @@
 // once, nothing changed by a text that has one; and the page that lists the keys.
 #include <fstream>
 #include <regex>
+#include <span>
 #include <sstream>
 #include <string>
 
@@ -40,6 +41,7 @@ std::string Describe(const RaftConfiguration& configuration) {
        {configuration.queued_proposals_max(),
         configuration.queued_proposal_bytes_max(),
         configuration.queued_messages_max(),
+        configuration.queued_message_bytes_max(),
         configuration.entry_bytes_max(),
         configuration.inflight_bytes_max(),
         configuration.uncommitted_bytes_max(),
@@ -74,7 +76,8 @@ TEST_CASE("every key sets its field") {
     "session_timeout_ms": 622, "clock_ahead_max_ms": 623, "snapshot_step_timeout_ms": 1624,
     "slow_handler_ms": 625, "slow_write_ms": 626, "log_interval_ms": 627,
     "queued_proposals_max": 608,
-    "queued_proposal_bytes_max": 2009, "queued_messages_max": 610, "entry_bytes_max": 2000,
+    "queued_proposal_bytes_max": 2009, "queued_messages_max": 610, "queued_message_bytes_max": 2011,
+    "entry_bytes_max": 2000,
     "inflight_bytes_max": 2012, "uncommitted_bytes_max": 2013, "apply_bytes_max": 2014,
     "cache_bytes_max": 2015, "retained_entries": 2016, "compaction_step": 2017,
     "compaction_entries_max": 2018, "snapshot_entries": 2019, "snapshot_transfers_max": 20,
@@ -85,8 +88,8 @@ TEST_CASE("every key sets its field") {
                                   configuration)) == "");
   CHECK(Describe(configuration) ==
         "2 harbour [::1]:7001 [1=node-1:7001 2=[::1]:7001 ] 3 601ms 102ms 603ms 604ms 605ms 606ms "
-        "607ms 621ms 622ms 623ms 1624ms 625ms 626ms 627ms 608 2009 610 2000 2012 2013 2014 2015 "
-        "2016 2017 2018 2019 20 202100 2022 2023 2024 2025 2026 2027 2028");
+        "607ms 621ms 622ms 623ms 1624ms 625ms 626ms 627ms 608 2009 610 2011 2000 2012 2013 2014 "
+        "2015 2016 2017 2018 2019 20 202100 2022 2023 2024 2025 2026 2027 2028");
   CHECK(configuration.Validate().empty());
 }
 
@@ -252,31 +255,155 @@ TEST_CASE("a list of members has a bound") {
         "/initial_members: has 257 members, must be at most 256\n");
 }
 
+// --- command lines ------------------------------------------------------------------------------
+
+using Arguments = std::vector<ConfigurationArgument>;
+
+TEST_CASE("a command line sets what a text sets") {
+  const std::string members = R"([{"id": 1, "endpoint": "10.0.0.1:7001"},
+                                  {"id": 2, "endpoint": "[::1]:7001"}])";
+  for (const ConfigurationKey& key : ConfigurationKeys()) {
+    if (key.option().empty()) continue;
+    INFO(key.name());
+    std::string value = "999";
+    if (key.unit() == "bytes") value = "20971520";
+    if (key.unit() == "ms") value = key.name() == "heartbeat_interval_ms" ? "300" : "1999";
+    if (key.name() == "entry_bytes_max") value = "8000000";
+    if (key.name() == "listen") value = "10.0.0.1:7001";
+    if (key.name() == "cluster_id") value = "harbour";
+    std::string json = key.kind() == ConfigurationKey::Kind::kNumber ? value : '"' + value + '"';
+    if (key.name() == "initial_members") {
+      json = members;
+      value = "1=10.0.0.1:7001,2=[::1]:7001";
+    }
+    RaftConfiguration by_text;
+    RaftConfiguration by_argument;
+    CHECK(Lines(ReadConfiguration("{\"" + key.name() + "\": " + json + "}", by_text)) == "");
+    CHECK(Lines(ReadArguments(Arguments{{key.option(), value}}, by_argument)) == "");
+    CHECK(Describe(by_argument) == Describe(by_text));
+    CHECK(Describe(by_argument) != Describe(RaftConfiguration()));
+  }
+}
+
+TEST_CASE("every mistake on a command line, by the name of its option") {
+  const auto problems_of = [](const Arguments& arguments) {
+    RaftConfiguration configuration;
+    const std::string lines = Lines(ReadArguments(arguments, configuration));
+    CHECK(Describe(configuration) == Describe(RaftConfiguration()));
+    return lines;
+  };
+  CHECK(problems_of({{"--election-timeout-ms", "5"}, {"--id", "x"}, {"--speed", "1"}}) ==
+        "--speed: is no option\n"
+        "--id: is \"x\", must be a whole number\n"
+        "--election-timeout-ms: is 5 ms, must be 10 ms to 300000 ms\n");
+  CHECK(problems_of({{"--id", "1"}, {"--id", "1"}}) == "--id: is there twice\n");
+  CHECK(problems_of({{"--id", "-1"}}) == "--id: is -1, must be 0 or more\n");
+  CHECK(problems_of({{"--id", ""}}) == "--id: is \"\", must be a whole number\n");
+  CHECK(problems_of({{"--id", "99999999999999999999"}}) ==
+        "--id: is \"99999999999999999999\", must be a whole number\n");
+  CHECK(problems_of({{"--initial-members", "a:1"}}) ==
+        "--initial-members/0: is \"a:1\", must be ID=HOST:PORT\n");
+  CHECK(problems_of({{"--initial-members", "1=a:1,x=b:1"}}) ==
+        "--initial-members/1/id: is \"x\", must be a whole number\n");
+  CHECK(problems_of({{"--initial-members", "1=a:1,1=b:1"}}) ==
+        "--initial-members/1/id: is 1, must be another one than that of initial_members[0]\n");
+  CHECK(problems_of({{"--listen", "\xff\x01"}}) ==
+        "--listen: is \"\\ufffd\\u0001\", must be HOST:PORT or [IPV6]:PORT\n");
+  CHECK(problems_of({{"", "1"}}) == "--: is no option\n");
+}
+
+// --- keys of an application's own ---------------------------------------------------------------
+
+class OwnKeys {
+ public:
+  OwnKeys() {
+    using Kind = ConfigurationKey::Kind;
+    const auto keep = [this](const char* name, Kind kind, const char* only) {
+      keys_.emplace_back(ConfigurationKey(name, kind),
+                         [this, name, only](std::string_view text) -> std::string {
+                           taken_ += std::string(name) + "=" + std::string(text) + ";";
+                           return text == only ? "" : only;
+                         });
+    };
+    keep("wal", Kind::kText, "sqlite");
+    keep("wal_shards", Kind::kNumber, "4");
+    keep("is_loud", Kind::kBoolean, "true");
+  }
+  [[nodiscard]] std::span<const ApplicationKey> keys() const { return keys_; }
+  [[nodiscard]] std::string Taken() { return std::exchange(taken_, ""); }
+
+ private:
+  std::vector<ApplicationKey> keys_;
+  std::string taken_;
+};
+
+TEST_CASE("an application's own keys stand among the node's") {
+  OwnKeys own;
+  RaftConfiguration configuration;
+  CHECK(Lines(ReadConfiguration(R"({"id": 3, "wal": "sqlite", "wal_shards": 4, "is_loud": true})",
+                                configuration, own.keys())) == "");
+  CHECK(own.Taken() == "is_loud=true;wal=sqlite;wal_shards=4;");
+  CHECK(configuration.id() == NodeId(3));
+  CHECK(Lines(ReadArguments(
+            Arguments{{"--wal", "sqlite"}, {"--wal-shards", "4"}, {"--is-loud", "true"}},
+            configuration, own.keys())) == "");
+  CHECK(own.Taken() == "is_loud=true;wal=sqlite;wal_shards=4;");
+}
+
+TEST_CASE("problems of an application's own keys are told with the others") {
+  OwnKeys own;
+  RaftConfiguration configuration;
+  CHECK(Lines(ReadConfiguration(R"({"id": 0, "wal": "files", "wal_shards": "4", "is_loud": 1})",
+                                configuration, own.keys())) ==
+        "/is_loud: is 1, must be true or false\n"
+        "/wal: is \"files\", must be sqlite\n"
+        "/wal_shards: is \"4\", must be a whole number\n"
+        "/id: is 0, must be 1 to 4294967295\n");
+  CHECK(own.Taken() == "wal=files;");  // the others are of the wrong kind
+  CHECK(Lines(ReadArguments(Arguments{{"--id", "3"}, {"--wal-shards", "5"}, {"--is-loud", "yes"}},
+                            configuration, own.keys())) ==
+        "--is-loud: is \"yes\", must be true or false\n"
+        "--wal-shards: is 5, must be 4\n");
+  CHECK_FALSE(configuration.id());
+}
+
 // --- docs/configuration.md ----------------------------------------------------------------------
 
 struct Documented {
   std::string key;
+  std::string unit;
   std::string default_value;
   std::string range;
+  std::string what;
 };
 
 std::vector<Documented> DocumentedKeys() {
   std::ifstream page(CONFIGURATION_PAGE);
   std::vector<Documented> rows;
-  const std::regex row(
-      R"(\| `([a-z_.\[\]]+)` \|[^|]*\| *(?:`([^`|]*)`|[^|]*) *\| *([^|]*?) *\|[^|]*\|)");
+  const std::regex row(R"(\| `([a-z_.\[\]]+)` \| *([^|]*?) *\| *(?:`([^`|]*)`|([^|]*?)) *)"
+                       R"(\| *([^|]*?) *\| *([^|]*?) *\|)");
   std::smatch cells;
   for (std::string line; std::getline(page, line);) {
-    if (std::regex_match(line, cells, row)) rows.push_back({cells[1], cells[2], cells[3]});
+    if (!std::regex_match(line, cells, row)) continue;
+    rows.push_back({cells[1], cells[2], cells[3], cells[5], cells[6]});
+    for (std::string* text : {&rows.back().range, &rows.back().what}) std::erase(*text, '`');
   }
   return rows;
 }
 
-TEST_CASE("the page lists exactly the keys that can be read") {
-  std::vector<std::string> documented;
-  for (const Documented& row : DocumentedKeys()) documented.push_back(row.key);
+TEST_CASE("the page lists exactly the keys that can be read, and says of them what they say") {
   const auto keys = ConfigurationKeys();
-  CHECK(documented == std::vector<std::string>(keys.begin(), keys.end()));
+  const auto documented = DocumentedKeys();
+  REQUIRE(documented.size() == keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    CHECK(documented[i].key == keys[i].name());
+    CHECK(documented[i].unit == keys[i].unit());
+    if (keys[i].default_text() != "empty") {
+      CHECK(documented[i].default_value == keys[i].default_text());
+    }
+    CHECK(documented[i].range == keys[i].range());
+    CHECK(documented[i].what == keys[i].what());
+  }
 }
 
 TEST_CASE("the page's defaults are the defaults") {
