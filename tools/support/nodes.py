@@ -38,7 +38,7 @@ def free_ports(count):
     raise DemoError(f'there are no {count} free ports on {HOST}')
 
 
-def _die_with_parent():
+def die_with_parent():
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -57,7 +57,7 @@ class Node:
     def start(self, environment=None):
         with open(self.log_path, 'ab') as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=log, preexec_fn=_die_with_parent,
+                                             stderr=log, preexec_fn=die_with_parent,
                                              env={**os.environ, **(environment or {})})
 
     def is_started(self):
