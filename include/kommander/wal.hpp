@@ -1,11 +1,13 @@
 // The write-ahead log of a node: one durable store for all of its partitions.
 //
-// Contract. Calls block; the I/O scheduler makes them, one writing call at a time and reads beside
-// it from other threads, so an implementation guards nothing against a second writer but must allow
-// Read while Write runs. When Write returns success everything in it is synced: it survives the
-// loss of power. After a failed Write the store is `Failed`: every later Write returns
-// StorageFailed and no sync is tried again, since pages may be clean and not on disk. Errors are
-// RaftErrc; nothing throws.
+// Contract. Calls block; the I/O scheduler makes them. A store consists of one or more file sets,
+// each with its own sync (see FileSets). Of one file set there is one writing call at a time, with
+// reads beside it from other threads, so an implementation guards nothing against a second writer
+// of the same set but must allow Read while Write runs; calls that concern different sets run
+// beside each other. When Write returns success everything in it is synced: it survives the loss of
+// power. After a failed Write that file set is `Failed`: every later Write to it returns
+// StorageFailed and no sync is tried again, since pages may be clean and not on disk; the other
+// sets go on. Errors are RaftErrc; nothing throws.
 #pragma once
 
 #include <cstddef>
@@ -42,6 +44,11 @@ class Wal {
   // acknowledged write is missing (WalCorrupted), the format (WalNewerFormat) and that nobody else
   // has it open (WalLocked). `detail` receives one line for a person when it fails, and only then.
   virtual error_code Open(std::optional<StoreIdentity>& identity, std::string& detail) = 0;
+
+  // How many file sets the store has, a constant from Open on and at least 1. Partition p lives in
+  // set p mod FileSets(), identity and metadata in the set of partition 0. A call of Write names
+  // units of one set only. A file set fails as a whole and alone.
+  [[nodiscard]] virtual std::size_t FileSets() const noexcept { return 1; }
 
   // Gives a new store its identity; synced on return. A store that has one: WalForeign.
   virtual error_code Create(const StoreIdentity& identity) = 0;
