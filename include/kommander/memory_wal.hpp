@@ -1,6 +1,7 @@
 // A log without a disk, for tests, benches and examples: nothing in it survives the process.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include <kommander/wal.hpp>
@@ -9,14 +10,18 @@ namespace kommander {
 
 // Keeps its contents as long as the object lives: closing and opening it again is what a restart
 // looks like to a node, within one process. Read may run beside Write, from any number of threads.
-// A unit that does not follow what is stored is refused whole with InvalidArgument.
+// A unit that does not follow what is stored is refused whole with InvalidArgument, and so is a
+// Write that names units of several file sets.
 class MemoryWal final : public Wal {
  public:
-  MemoryWal();
+  // `file_sets`: how many the log consists of, at least 1. More than one is for tests of what a
+  // store with several of them does to a node.
+  explicit MemoryWal(std::size_t file_sets = 1);
   ~MemoryWal() override;
   MemoryWal(const MemoryWal&) = delete;
   MemoryWal& operator=(const MemoryWal&) = delete;
 
+  [[nodiscard]] std::size_t FileSets() const noexcept override;
   // WalLocked while it is open.
   error_code Open(std::optional<StoreIdentity>& identity, std::string& detail) override;
   error_code Create(const StoreIdentity& identity) override;

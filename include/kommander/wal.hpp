@@ -49,6 +49,9 @@ class Wal {
   // set p mod FileSets(), identity and metadata in the set of partition 0. A call of Write names
   // units of one set only. A file set fails as a whole and alone.
   [[nodiscard]] virtual std::size_t FileSets() const noexcept { return 1; }
+  [[nodiscard]] std::size_t FileSetOf(PartitionId partition) const noexcept {
+    return partition.value() % FileSets();
+  }
 
   // Gives a new store its identity; synced on return. A store that has one: WalForeign.
   virtual error_code Create(const StoreIdentity& identity) = 0;
@@ -82,7 +85,8 @@ class Wal {
   virtual error_code GetMetadata(std::string_view key, std::optional<Payload>& value) = 0;
   virtual error_code PutMetadata(std::string_view key, const Payload& value) = 0;
 
-  // Bytes free on the volume of the store; none where that means nothing.
+  // Bytes free on the volume of the store, the least where file sets lie on several; none where
+  // that means nothing. Called beside anything else.
   virtual std::optional<std::uint64_t> FreeBytes() const noexcept { return std::nullopt; }
 
   virtual WalStatistics Statistics() const noexcept = 0;

@@ -12,15 +12,23 @@ namespace kommander::testing {
 
 namespace {
 
+using FileSet = std::optional<std::size_t>;  // none: any
+
 // Counts down to the call that it is meant for.
 class Countdown {
  public:
-  void Set(std::uint64_t nth) noexcept { left_ = nth; }
-  // One more call; true: this one.
-  bool Tick() noexcept { return left_ != 0 && --left_ == 0; }
+  void Set(std::uint64_t nth, FileSet file_set) noexcept {
+    left_ = nth;
+    file_set_ = file_set;
+  }
+  // One more call, of that set; true: this one.
+  bool Tick(std::size_t file_set) noexcept {
+    return left_ != 0 && file_set_.value_or(file_set) == file_set && --left_ == 0;
+  }
 
  private:
   std::uint64_t left_ = 0;
+  FileSet file_set_;
 };
 
 }  // namespace
@@ -29,9 +37,9 @@ class FaultyWal::State {
  public:
   enum class Fault { kFailWrite, kFailSync, kFillUp, kCorruptRead, kCount };
 
-  void Expect(Fault fault, std::uint64_t nth) {
+  void Expect(Fault fault, std::uint64_t nth, FileSet file_set = {}) {
     const detail::MutexLock lock(mutex_);
-    Of(fault).Set(nth);
+    Of(fault).Set(nth, file_set);
   }
   void SetFreeBytes(std::optional<std::uint64_t> bytes) {
     const detail::MutexLock lock(mutex_);
@@ -41,9 +49,15 @@ class FaultyWal::State {
     const detail::MutexLock lock(mutex_);
     return free_bytes_;
   }
-  void SetHeld(bool held) {
+  void Hold(FileSet file_set) {
     const detail::MutexLock lock(mutex_);
-    is_held_ = held;
+    holds_all_ = holds_all_ || !file_set;
+    if (file_set) held_.insert(*file_set);
+  }
+  void Release() {
+    const detail::MutexLock lock(mutex_);
+    holds_all_ = false;
+    held_.clear();
     released_.notify_all();
   }
   void SetHook(Hook hook) {
@@ -68,7 +82,7 @@ class FaultyWal::State {
     RunHook(Call::kOpen);
     const detail::MutexLock lock(mutex_);
     Count(Call::kOpen);
-    has_failed_ = false;
+    failed_.clear();
   }
   void BeginReading(Call call) {
     RunHook(call);
@@ -80,7 +94,7 @@ class FaultyWal::State {
     RunHook(call);
     const detail::MutexLock lock(mutex_);
     Count(call);
-    if (call == Call::kRead && Of(Fault::kCorruptRead).Tick()) damaged_.insert(partition);
+    if (call == Call::kRead && Of(Fault::kCorruptRead).Tick(0)) damaged_.insert(partition);
     if (!damaged_.contains(partition)) return true;
     ++faults_;
     return false;
@@ -91,8 +105,8 @@ class FaultyWal::State {
   }
   // A call that writes: `pass` hands it to the log inside.
   template <class Pass>
-  error_code Write(Call call, Pass pass) {
-    const Fate fate = BeginWriting(call);
+  error_code Write(Call call, std::size_t file_set, Pass pass) {
+    const Fate fate = BeginWriting(call, file_set);
     if (fate == Fate::kUnwritten) return RaftErrc::StorageFailed;
     const error_code error = pass();
     return fate == Fate::kUnsynced ? RaftErrc::StorageFailed : error;
@@ -113,30 +127,31 @@ class FaultyWal::State {
     if (hook != nullptr) (*hook)(call);
   }
   void Count(Call call) KOMMANDER_REQUIRES(mutex_) { ++calls_[static_cast<std::size_t>(call)]; }
-  Fate BeginWriting(Call call) {
+  Fate BeginWriting(Call call, std::size_t file_set) {
     RunHook(call);
     detail::MutexLock lock(mutex_);
-    while (is_held_) released_.wait(lock.native());
+    while (holds_all_ || held_.contains(file_set)) released_.wait(lock.native());
     Count(call);
-    const bool fails_writing = Of(Fault::kFailWrite).Tick();
-    const bool fails_syncing = Of(Fault::kFailSync).Tick();
-    if (Of(Fault::kFillUp).Tick()) free_bytes_ = 0;
+    const bool fails_writing = Of(Fault::kFailWrite).Tick(file_set);
+    const bool fails_syncing = Of(Fault::kFailSync).Tick(file_set);
+    if (Of(Fault::kFillUp).Tick(file_set)) free_bytes_ = 0;
     Fate fate = Fate::kGood;
-    if (has_failed_ || fails_writing || free_bytes_ == 0u) {
+    if (failed_.contains(file_set) || fails_writing || free_bytes_ == 0u) {
       fate = Fate::kUnwritten;
     } else if (fails_syncing) {
       fate = Fate::kUnsynced;
     }
     if (fate == Fate::kGood) return fate;
-    if (!std::exchange(has_failed_, true)) ++faults_;
+    if (failed_.insert(file_set).second) ++faults_;
     if (call == Call::kWrite) ++writes_failed_;
     return fate;
   }
 
   mutable detail::Mutex mutex_;
   std::condition_variable released_;
-  bool is_held_ KOMMANDER_GUARDED_BY(mutex_) = false;
-  bool has_failed_ KOMMANDER_GUARDED_BY(mutex_) = false;  // until the next Open
+  bool holds_all_ KOMMANDER_GUARDED_BY(mutex_) = false;
+  std::set<std::size_t> held_ KOMMANDER_GUARDED_BY(mutex_);    // file sets
+  std::set<std::size_t> failed_ KOMMANDER_GUARDED_BY(mutex_);  // until the next Open
   std::array<Countdown, static_cast<std::size_t>(Fault::kCount)> countdowns_
       KOMMANDER_GUARDED_BY(mutex_);
   std::optional<std::uint64_t> free_bytes_ KOMMANDER_GUARDED_BY(mutex_);
@@ -153,24 +168,29 @@ FaultyWal::FaultyWal(std::shared_ptr<Wal> inside)
     : inside_(std::move(inside)), state_(std::make_unique<State>()) {}
 FaultyWal::~FaultyWal() = default;
 
-void FaultyWal::FailWrite(std::uint64_t nth) { state_->Expect(State::Fault::kFailWrite, nth); }
-void FaultyWal::FailSync(std::uint64_t nth) { state_->Expect(State::Fault::kFailSync, nth); }
+void FaultyWal::FailWrite(std::uint64_t nth, std::optional<std::size_t> file_set) {
+  state_->Expect(State::Fault::kFailWrite, nth, file_set);
+}
+void FaultyWal::FailSync(std::uint64_t nth, std::optional<std::size_t> file_set) {
+  state_->Expect(State::Fault::kFailSync, nth, file_set);
+}
 void FaultyWal::FillUp(std::uint64_t nth) { state_->Expect(State::Fault::kFillUp, nth); }
 void FaultyWal::CorruptRead(std::uint64_t nth) { state_->Expect(State::Fault::kCorruptRead, nth); }
 void FaultyWal::SetFreeBytes(std::optional<std::uint64_t> bytes) { state_->SetFreeBytes(bytes); }
-void FaultyWal::Hold() { state_->SetHeld(true); }
-void FaultyWal::Release() { state_->SetHeld(false); }
+void FaultyWal::Hold(std::optional<std::size_t> file_set) { state_->Hold(file_set); }
+void FaultyWal::Release() { state_->Release(); }
 void FaultyWal::SetHook(Hook hook) { state_->SetHook(std::move(hook)); }
 std::uint64_t FaultyWal::calls(Call call) const { return state_->calls(call); }
 std::uint64_t FaultyWal::writes_failed() const { return state_->writes_failed(); }
 std::uint64_t FaultyWal::faults() const { return state_->faults(); }
 
+std::size_t FaultyWal::FileSets() const noexcept { return inside_->FileSets(); }
 error_code FaultyWal::Open(std::optional<StoreIdentity>& identity, std::string& detail) {
   state_->BeginOpen();
   return inside_->Open(identity, detail);
 }
 error_code FaultyWal::Create(const StoreIdentity& identity) {
-  return state_->Write(Call::kCreate, [&] { return inside_->Create(identity); });
+  return state_->Write(Call::kCreate, 0, [&] { return inside_->Create(identity); });
 }
 error_code FaultyWal::ListPartitions(std::vector<PartitionId>& partitions) {
   state_->BeginReading(Call::kListPartitions);
@@ -181,7 +201,8 @@ error_code FaultyWal::Recover(PartitionId partition, RecoveredPartition& recover
   return inside_->Recover(partition, recovered);
 }
 error_code FaultyWal::Write(std::span<const WriteUnit* const> units) {
-  return state_->Write(Call::kWrite, [&] { return inside_->Write(units); });
+  const std::size_t file_set = units.empty() ? 0 : FileSetOf(units.front()->partition);
+  return state_->Write(Call::kWrite, file_set, [&] { return inside_->Write(units); });
 }
 error_code FaultyWal::Read(PartitionId partition, LogIndex first, LogIndex last,
                            std::size_t bytes_max, std::vector<Entry>& entries) {
@@ -189,7 +210,7 @@ error_code FaultyWal::Read(PartitionId partition, LogIndex first, LogIndex last,
   return inside_->Read(partition, first, last, bytes_max, entries);
 }
 error_code FaultyWal::DeletePartition(PartitionId partition) {
-  return state_->Write(Call::kDeletePartition, [&] {
+  return state_->Write(Call::kDeletePartition, FileSetOf(partition), [&] {
     const error_code error = inside_->DeletePartition(partition);
     if (!error) state_->MendPartition(partition);
     return error;
@@ -200,7 +221,7 @@ error_code FaultyWal::GetMetadata(std::string_view key, std::optional<Payload>& 
   return inside_->GetMetadata(key, value);
 }
 error_code FaultyWal::PutMetadata(std::string_view key, const Payload& value) {
-  return state_->Write(Call::kPutMetadata, [&] { return inside_->PutMetadata(key, value); });
+  return state_->Write(Call::kPutMetadata, 0, [&] { return inside_->PutMetadata(key, value); });
 }
 std::optional<std::uint64_t> FaultyWal::FreeBytes() const noexcept {
   const std::optional<std::uint64_t> bytes = state_->free_bytes();

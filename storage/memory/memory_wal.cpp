@@ -75,6 +75,9 @@ void Report(const Partition& partition, RecoveredPartition& recovered) {
 }  // namespace
 
 struct MemoryWal::State {
+  explicit State(std::size_t sets) noexcept : file_sets(std::max<std::size_t>(sets, 1)) {}
+
+  const std::size_t file_sets;
   detail::SharedMutex mutex;
   bool open KOMMANDER_GUARDED_BY(mutex) = false;
   std::optional<StoreIdentity> identity KOMMANDER_GUARDED_BY(mutex);
@@ -86,8 +89,10 @@ struct MemoryWal::State {
   std::atomic<std::uint64_t> units{0};
 };
 
-MemoryWal::MemoryWal() : state_(std::make_unique<State>()) {}
+MemoryWal::MemoryWal(std::size_t file_sets) : state_(std::make_unique<State>(file_sets)) {}
 MemoryWal::~MemoryWal() = default;
+
+std::size_t MemoryWal::FileSets() const noexcept { return state_->file_sets; }
 
 error_code MemoryWal::Open(std::optional<StoreIdentity>& identity, std::string& detail) {
   const detail::WriterLock lock(state_->mutex);
@@ -128,6 +133,9 @@ error_code MemoryWal::Write(std::span<const WriteUnit* const> units) {
   const detail::WriterLock lock(state_->mutex);
   std::uint64_t bytes = 0;
   for (const WriteUnit* unit : units) {
+    if (FileSetOf(unit->partition) != FileSetOf(units.front()->partition)) {
+      return RaftErrc::InvalidArgument;
+    }
     const auto found = state_->partitions.find(unit->partition);
     std::optional<LogExtent> extent;
     if (found != state_->partitions.end()) extent = found->second.Extent();

@@ -262,10 +262,11 @@ TEST_CASE("wal: one batch spans many partitions, each whole", "[wal]") {
 
 TEST_CASE("wal: a batch is counted", "[wal]") {
   OpenStore wal;
-  WriteAll(*wal, std::vector<WriteUnit>{MakeCreation(1), MakeCreation(2)});
+  const PartitionId other = SameFileSet(*wal, 1);
+  WriteAll(*wal, std::vector<WriteUnit>{MakeCreation(1), MakeCreation(other)});
   const WalStatistics before = wal->Statistics();
   WriteAll(*wal, std::vector<WriteUnit>{MakeUnit(1, MakeEntries(1, 9, 1)),
-                                        MakeUnit(2, MakeEntries(1, 9, 1))});
+                                        MakeUnit(other, MakeEntries(1, 9, 1))});
   const WalStatistics after = wal->Statistics();
   CHECK(after.batches - before.batches == 1);
   CHECK(after.units - before.units == 2);
@@ -345,7 +346,7 @@ TEST_CASE("wal: a unit that does not follow is refused whole", "[wal]") {
   SECTION("a hole") {}
   SECTION("an overlap") { bad = MakeUnit(1, MakeEntries(5, 5, 1)); }
   SECTION("a hole among its entries") { bad = MakeUnit(1, {MakeEntry(6, 1), MakeEntry(8, 1)}); }
-  SECTION("no such partition") { bad = MakeUnit(2, MakeEntries(1, 1, 1)); }
+  SECTION("no such partition") { bad = MakeUnit(SameFileSet(*wal, 1), MakeEntries(1, 1, 1)); }
   SECTION("a boundary that goes back") {
     good.boundary = MakeBoundary(4, 1);
     WriteOne(*wal, good);
@@ -354,13 +355,25 @@ TEST_CASE("wal: a unit that does not follow is refused whole", "[wal]") {
     bad.boundary = MakeBoundary(3, 1);
   }
   const RecoveredPartition before = RecoverOne(*wal, 1);
-  const WriteUnit creation = MakeCreation(3);
+  const WriteUnit creation = MakeCreation(SameFileSet(*wal, 1, 2));
   const std::vector<const WriteUnit*> units{&creation, &bad};
   CHECK(wal->Write(units) == RaftErrc::InvalidArgument);
   CHECK(RecoverOne(*wal, 1).last_index == before.last_index);
   RecoveredPartition recovered;
-  CHECK(wal->Recover(3, recovered) == RaftErrc::PartitionNotFound);
+  CHECK(wal->Recover(creation.partition, recovered) == RaftErrc::PartitionNotFound);
   WriteOne(*wal, good);
+}
+
+TEST_CASE("wal: the number of file sets stays what it was", "[wal]") {
+  OpenStore wal;
+  const std::size_t file_sets = wal->FileSets();
+  REQUIRE(file_sets >= 1);
+  WriteOne(*wal, MakeCreation(1));
+  NowAndAfterRestart(wal, [&] {
+    CHECK(wal->FileSets() == file_sets);
+    CHECK(wal->FileSetOf(0) == 0);
+    CHECK(wal->FileSetOf(SameFileSet(*wal, 5)) == wal->FileSetOf(5));
+  });
 }
 
 TEST_CASE("wal: an open store is locked, a closed one is not", "[wal]") {

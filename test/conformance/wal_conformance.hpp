@@ -65,7 +65,10 @@ WriteUnit MakeUnit(PartitionId partition, std::vector<Entry> entries = {});
 WriteUnit MakeCreation(PartitionId partition, std::vector<Entry> entries = {});
 StoreIdentity MakeIdentity();
 
+// With one Write for each file set that they lie in.
 void WriteAll(Wal& wal, std::span<const WriteUnit> units);
+// The partition that is `steps` further in the same file set.
+PartitionId SameFileSet(const Wal& wal, PartitionId partition, std::uint32_t steps = 1);
 void WriteOne(Wal& wal, const WriteUnit& unit);
 RecoveredPartition RecoverOne(Wal& wal, PartitionId partition);
 // Everything in first..last, in chunks of at least one entry.

@@ -142,14 +142,14 @@ TEST_CASE("wal: random operations and restarts equal a naive model", "[wal][rand
 TEST_CASE("wal: reads beside writes see whole units", "[wal][threads]") {
   OpenStore wal;
   constexpr std::uint64_t kRounds = 400;
-  std::vector<WriteUnit> creations;
-  for (std::uint32_t p = 0; p < 2; ++p) creations.push_back(MakeCreation(p, MakeEntries(1, 4, 1)));
-  WriteAll(*wal, creations);
+  const PartitionId other = SameFileSet(*wal, 0);
+  WriteAll(*wal, std::vector<WriteUnit>{MakeCreation(0, MakeEntries(1, 4, 1)),
+                                        MakeCreation(other, MakeEntries(1, 4, 1))});
   std::atomic<bool> done{false};
   std::atomic<std::uint64_t> durable{4};  // partition 0 only grows
   std::atomic<int> failures{0};
 
-  // Partition 1 is rewritten from index 3 each round: a reader sees entries 3 and 4 of one term.
+  // The other is rewritten from index 3 each round: a reader sees entries 3 and 4 of one term.
   const auto read = [&] {
     while (!done.load()) {
       const std::uint64_t last = durable.load();
@@ -159,7 +159,7 @@ TEST_CASE("wal: reads beside writes see whole units", "[wal][threads]") {
         ++failures;
       }
       std::vector<Entry> pair;
-      if (wal->Read(1, LogIndex(3), LogIndex(4), 1 << 20, pair) || pair.size() != 2 ||
+      if (wal->Read(other, LogIndex(3), LogIndex(4), 1 << 20, pair) || pair.size() != 2 ||
           pair[0].term != pair[1].term) {
         ++failures;
       }
@@ -170,7 +170,7 @@ TEST_CASE("wal: reads beside writes see whole units", "[wal][threads]") {
   for (std::uint64_t round = 2; round < kRounds; ++round) {
     const std::uint64_t next = durable.load() + 1;
     std::vector<WriteUnit> units{MakeUnit(0, MakeEntries(next, next, round)),
-                                 MakeUnit(1, MakeEntries(3, 4, round))};
+                                 MakeUnit(other, MakeEntries(3, 4, round))};
     units[1].truncate_from = LogIndex(3);
     std::vector<const WriteUnit*> pointers{&units[0], &units[1]};
     if (wal->Write(pointers)) ++failures;
@@ -180,6 +180,41 @@ TEST_CASE("wal: reads beside writes see whole units", "[wal][threads]") {
   first.join();
   second.join();
   CHECK(failures == 0);
+}
+
+TEST_CASE("wal: file sets are written beside each other", "[wal][threads]") {
+  OpenStore wal;
+  const auto file_sets = static_cast<std::uint32_t>(wal->FileSets());
+  constexpr std::uint64_t kRounds = 200;
+  std::atomic<int> failures{0};
+  std::vector<std::thread> writers;
+  for (std::uint32_t set = 0; set < file_sets; ++set) {
+    writers.emplace_back([&wal, &failures, set] {
+      for (std::uint64_t round = 1; round <= kRounds; ++round) {
+        const std::vector<Entry> entry = MakeEntries(round, round, 1);
+        const WriteUnit unit = round == 1 ? MakeCreation(set, entry) : MakeUnit(set, entry);
+        const WriteUnit* const units[] = {&unit};
+        if (wal->Write(units)) ++failures;
+        // What else a writer does, each on its own file set.
+        RecoveredPartition recovered;
+        if (wal->Recover(set, recovered) || recovered.last_index != LogIndex(round)) ++failures;
+        const PartitionId short_lived = SameFileSet(*wal, set);
+        const WriteUnit creation = MakeCreation(short_lived);
+        const WriteUnit* const creations[] = {&creation};
+        if (wal->Write(creations) || wal->DeletePartition(short_lived)) ++failures;
+        if (set == 0 && wal->PutMetadata("round", std::to_string(round))) ++failures;
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  CHECK(failures == 0);
+  wal.Restart();
+  for (std::uint32_t set = 0; set < file_sets; ++set) {
+    CHECK(ReadAll(*wal, set, 1, kRounds) == MakeEntries(1, kRounds, 1));
+  }
+  std::vector<PartitionId> listed;
+  REQUIRE(wal->ListPartitions(listed) == error_code());
+  CHECK(listed.size() == file_sets);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // The vocabulary of the suite: an open store, units, and what was written read back.
+#include <map>
 #include <string>
 #include <utility>
 
@@ -78,9 +79,15 @@ StoreIdentity MakeIdentity() {
 }
 
 void WriteAll(Wal& wal, std::span<const WriteUnit> units) {
-  std::vector<const WriteUnit*> pointers;
-  for (const WriteUnit& unit : units) pointers.push_back(&unit);
-  REQUIRE(wal.Write(pointers) == error_code());
+  std::map<std::size_t, std::vector<const WriteUnit*>> by_file_set;
+  for (const WriteUnit& unit : units) by_file_set[wal.FileSetOf(unit.partition)].push_back(&unit);
+  for (const auto& [file_set, pointers] : by_file_set) {
+    REQUIRE(wal.Write(pointers) == error_code());
+  }
+}
+
+PartitionId SameFileSet(const Wal& wal, PartitionId partition, std::uint32_t steps) {
+  return partition.value() + steps * static_cast<std::uint32_t>(wal.FileSets());
 }
 
 void WriteOne(Wal& wal, const WriteUnit& unit) { WriteAll(wal, {&unit, 1}); }

@@ -11,6 +11,9 @@
 // written, until the log is closed and opened again, which is a restart. A call passes the hook,
 // waits while writes are held, is counted, and goes to the log inside, in this order.
 //
+// A log inside that consists of several file sets, as MemoryWal(3), fails one by one: a failed
+// write concerns its own set. Functions that take a file set mean that one, without it any.
+//
 // All functions may be called at any time from any thread, those of faults also from the hook. Who
 // holds writes must release them before the log can close: Stop waits for the write that runs.
 #pragma once
@@ -56,9 +59,9 @@ class FaultyWal final : public Wal {
   // --- What fails: the nth call that writes from now on, 1 being the next; 0 is none ---
 
   // It ends with StorageFailed, and nothing of it is stored.
-  void FailWrite(std::uint64_t nth = 1);
+  void FailWrite(std::uint64_t nth = 1, std::optional<std::size_t> file_set = std::nullopt);
   // It is stored, but its sync fails: StorageFailed, and a restart finds what nobody was promised.
-  void FailSync(std::uint64_t nth = 1);
+  void FailSync(std::uint64_t nth = 1, std::optional<std::size_t> file_set = std::nullopt);
   // There is no room for it: FreeBytes() is 0 from then on, and every call that writes fails, also
   // after a restart, until SetFreeBytes.
   void FillUp(std::uint64_t nth = 1);
@@ -71,8 +74,8 @@ class FaultyWal final : public Wal {
 
   // --- What takes time ---
 
-  // Calls that write wait inside until Release. Reads go on.
-  void Hold();
+  // Calls that write wait inside until Release, which is of all sets. Reads go on.
+  void Hold(std::optional<std::size_t> file_set = std::nullopt);
   void Release();
   // Before every call from now on; an empty one is none. One that is running comes to its end.
   void SetHook(Hook hook);
@@ -81,13 +84,14 @@ class FaultyWal final : public Wal {
 
   // Calls so far, those included that failed; those that wait are not.
   [[nodiscard]] std::uint64_t calls(Call call) const;
-  // Calls of Write that failed, since the beginning: a store that failed is not to be written to
-  // again, so every life of a node adds at most one.
+  // Calls of Write that failed, since the beginning: a file set that failed is not to be written to
+  // again, so every life of a node adds at most one for each.
   [[nodiscard]] std::uint64_t writes_failed() const;
   // Calls that a fault has met.
   [[nodiscard]] std::uint64_t faults() const;
 
   // --- Wal ---
+  [[nodiscard]] std::size_t FileSets() const noexcept override;
   error_code Open(std::optional<StoreIdentity>& identity, std::string& detail) override;
   error_code Create(const StoreIdentity& identity) override;
   error_code ListPartitions(std::vector<PartitionId>& partitions) override;
