@@ -44,16 +44,16 @@ class IoSink {
  public:
   virtual ~IoSink() = default;
   // Every unit up to `unit` of the partition is synced; or, with an error, that unit and all later
-  // ones of the failure domain are lost to this process. One call may answer several units: on
-  // success it names the last one of them, with an error the first.
+  // ones of the partition's file set are lost to this process. One call may answer several units:
+  // on success it names the last one of them, with an error the first.
   virtual void OnWritten(PartitionId partition, UnitId unit, error_code error) noexcept = 0;
   virtual void OnRead(ReadResult result) noexcept = 0;
 };
 
-// Counts since the start; readable from any thread.
+// Counts since the start, of all file sets together; readable from any thread.
 struct IoStatistics {
   IoStatistics() = default;
-  std::uint64_t write_batches = 0;
+  std::uint64_t write_batches = 0;  // calls of Wal::Write; one concerns one file set
   std::uint64_t write_units = 0;
   std::uint64_t read_batches = 0;
   std::uint64_t reads = 0;
@@ -61,9 +61,10 @@ struct IoStatistics {
   std::size_t queued_write_bytes = 0;
 };
 
-// Thread-safe. Lanes are FIFO; no lane has two writes in flight. After an error from a Submit the
-// sink will not be called: `StorageFailed`, `NodeStopped`, and for reads and tasks
-// `ProposalQueueFull`, which means that a cap was met.
+// Thread-safe. Lanes are FIFO; no lane has two writes in flight, and of each file set of the store
+// there is one write at a time, which carries units of that set only. After an error from a Submit
+// the sink will not be called: `StorageFailed`, which concerns the partition's file set alone,
+// `NodeStopped`, and for reads and tasks `ProposalQueueFull`, which means that a cap was met.
 class IoScheduler {
  public:
   virtual ~IoScheduler() = default;
@@ -71,14 +72,23 @@ class IoScheduler {
   // Takes the store over; before anything is submitted. Starts whatever threads it needs.
   virtual error_code Start(std::shared_ptr<Wal> wal) = 0;
 
+  // Serves every file set of the store by itself from now on. Called once, by the task that opened
+  // the store; before that only tasks of partition 0 are submitted. The system's error when it
+  // gives no thread for it: nothing but partition 0's file set may be used then. `NodeStopped` when
+  // the scheduler has been told to stop.
+  virtual error_code UseFileSets() = 0;
+
   // No cap refuses a unit: its core counts on it already. What would make new ones is refused
   // before a core sees it; see IsSaturated.
   virtual error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) = 0;
   virtual error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) = 0;
 
-  // Other blocking work (open, recover, metadata). Tasks run one after the other, never beside a
-  // write, and must not throw. `cancelled` is true when the scheduler stops before the task ran.
-  virtual error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) = 0;
+  // Other blocking work on the file set of `partition`: opening the store and metadata are of
+  // partition 0's. Tasks of one set run one after the other, never beside a write of that set, but
+  // beside those of others. They must not throw. `cancelled` is true when the scheduler stops
+  // before the task ran.
+  virtual error_code SubmitTask(PartitionId partition,
+                                std::function<void(Wal& wal, bool cancelled)> task) = 0;
 
   // Blocking work on other files than the log's, of snapshots: beside writes and reads, which it
   // never keeps waiting where there are threads for both; in no order, so one after the other is

@@ -148,21 +148,33 @@ void RaftNode::BeginJoin(detail::PlainOperation operation) {
   error_code error = services_->io->Start(wal_);
   if (!error) {
     opening_ = true;
-    error = services_->io->SubmitTask([self = shared_from_this()](Wal& wal, bool cancelled) {
-      OpenedStore opened;
-      if (cancelled) {
-        opened.error = RaftErrc::NodeStopped;
-      } else {
-        opened = OpenStore(wal, self->services_->snapshots.get(), self->services_->configuration,
-                           self->fresh_incarnation_);
-      }
-      self->Post([opened = std::move(opened)](RaftNode& node) mutable {
-        node.OnStoreOpened(std::move(opened));
-      });
-    });
+    error = services_->io->SubmitTask(
+        kSystemPartition, [self = shared_from_this()](Wal& wal, bool cancelled) {
+          OpenedStore opened;
+          if (cancelled) {
+            opened.error = RaftErrc::NodeStopped;
+          } else {
+            opened = self->OpenOnIoThread(wal);
+          }
+          self->Post([opened = std::move(opened)](RaftNode& node) mutable {
+            node.OnStoreOpened(std::move(opened));
+          });
+        });
     if (error) opening_ = false;
   }
   if (error) FinishJoin(error);
+}
+
+OpenedStore RaftNode::OpenOnIoThread(Wal& wal) const {
+  OpenedStore opened =
+      OpenStore(wal, services_->snapshots.get(), services_->configuration, fresh_incarnation_);
+  if (opened.error) return opened;
+  opened.error = services_->io->UseFileSets();
+  if (opened.error) {
+    opened.detail = "the file sets of the store cannot be served, " +
+                    std::to_string(opened.file_sets) + " in number: " + opened.error.message();
+  }
+  return opened;
 }
 
 void RaftNode::OnStoreOpened(OpenedStore opened) {
@@ -170,6 +182,7 @@ void RaftNode::OnStoreOpened(OpenedStore opened) {
   if (life_ == Life::kStopping) return StopPartitions();
   if (opened.error) return FinishJoin(opened.error, std::move(opened.detail));
   identity_ = std::move(opened.identity);
+  file_sets_ = opened.file_sets;
   pins_ = pins_pending_ = std::move(opened.pins);
   incarnation_.store(identity_.incarnation.value());
   services_->incarnation = identity_.incarnation;
@@ -205,6 +218,8 @@ void RaftNode::StartPartition(OpenedStore::Partition partition, bool may_vote) {
   restoring_.insert(partition.id);
   partitions_.Add(actor);
   actor->Start();
+  // It may have been made just before another partition met the failure.
+  if (failed_sets_.contains(FileSetOf(actor->partition()))) actor->FailStore();
 }
 
 void RaftNode::OnPartitionRestored(PartitionId partition) {
@@ -217,7 +232,7 @@ void RaftNode::OnPartitionRestored(PartitionId partition) {
 // Initialised: the map is known, every partition of it exists here and has restored its log.
 void RaftNode::ConsiderInitialized() {
   if (life_ != Life::kRunning || is_initialized_.load()) return;
-  if (!system_.roster().IsKnown() || creating_ || !restoring_.empty()) return;
+  if (!system_.roster().IsKnown() || !creating_.empty() || !restoring_.empty()) return;
   for (const cluster::PartitionRecord& record : system_.partitions()) {
     if (partitions_.Find(record.id) == nullptr) return;
   }
@@ -272,7 +287,7 @@ void RaftNode::BeginStop(detail::PlainOperation operation) {
   FinishJoin(RaftErrc::NodeStopped);
   timer_.reset();
   if (was_new) return StopSeams();
-  if (!opening_ && !creating_) StopPartitions();
+  if (!opening_ && creating_.empty()) StopPartitions();
 }
 
 void RaftNode::StopPartitions() {
@@ -318,8 +333,8 @@ void RaftNode::Abandon() noexcept {
   Post([](RaftNode& self) {
     // A task that ran has reported before this; one that did not was dropped by the scheduler, and
     // a stop that waits for it has to go on from here.
-    const bool lost_task = std::exchange(self.opening_, false) || self.creating_;
-    self.creating_ = false;
+    const bool lost_task = std::exchange(self.opening_, false) || !self.creating_.empty();
+    self.creating_.clear();
     if (self.life_ == Life::kStopped || (self.life_ == Life::kStopping && !lost_task)) return;
     self.life_ = Life::kStopping;
     self.FinishJoin(RaftErrc::NodeStopped);
@@ -386,7 +401,7 @@ void RaftNode::ReportProblem(error_code error, std::string text) {
 
 void RaftNode::OnStoreFailed(PartitionId partition, error_code error) {
   Post([partition, error](RaftNode& self) {
-    self.FailStore(error, "partition " + std::to_string(partition.value()));
+    self.FailStore(partition, error, "partition " + std::to_string(partition.value()));
   });
 }
 
@@ -399,15 +414,35 @@ void RaftNode::OnPartitionDamaged(PartitionId partition, error_code error) {
   });
 }
 
-// All partitions share one file set, so all of them have failed. `where` was the first to know.
-void RaftNode::FailStore(error_code error, const std::string& where) {
+// Every partition that shares the file set with this one has failed, and no other. `where` was the
+// first to know.
+void RaftNode::FailStore(PartitionId partition, error_code error, const std::string& where) {
   const bool was_not_written =
       error == RaftErrc::NodeStopped || error == RaftErrc::ProposalQueueFull;
-  if (was_not_written || std::exchange(store_failed_, true)) return;
-  for (const auto& actor : partitions_.actors()) actor->FailStore();
-  const std::string text = "storage failed, seen first in " + where + ": " + error.message();
+  const std::size_t file_set = FileSetOf(partition);
+  if (was_not_written || !failed_sets_.insert(file_set).second) return;
+  for (const auto& actor : partitions_.actors()) {
+    if (FileSetOf(actor->partition()) == file_set) actor->FailStore();
+  }
+  std::string text = "storage failed";
+  if (file_sets_ > 1) {
+    text += " in file set " + std::to_string(file_set) + " of " + std::to_string(file_sets_);
+  }
+  text += ", seen first in " + where + ": " + error.message();
   ReportProblem(error, text);
-  FinishJoin(error, text);  // nothing that it waits for can be stored any more
+  if (AwaitsFileSet(file_set)) FinishJoin(error, text);
+}
+
+// Whether a join waits for what can be stored in that file set alone: what the node knows of its
+// cluster, in partition 0's, or a partition that is not there yet or has not restored its log.
+bool RaftNode::AwaitsFileSet(std::size_t file_set) const {
+  if (file_set == FileSetOf(kSystemPartition)) return true;
+  const auto lies_there = [&](PartitionId partition) { return FileSetOf(partition) == file_set; };
+  return std::any_of(restoring_.begin(), restoring_.end(), lies_there) ||
+         std::any_of(system_.partitions().begin(), system_.partitions().end(),
+                     [&](const cluster::PartitionRecord& record) {
+                       return lies_there(record.id) && Find(record.id) == nullptr;
+                     });
 }
 
 }  // namespace kommander

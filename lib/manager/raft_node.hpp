@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -128,6 +129,7 @@ class RaftNode final : public TransportHost,
 
   // raft_node.cpp
   void BeginJoin(detail::PlainOperation operation);
+  [[nodiscard]] OpenedStore OpenOnIoThread(Wal& wal) const;
   void OnStoreOpened(OpenedStore opened);
   void StartPartition(OpenedStore::Partition partition, bool may_vote);
   void FinishJoin(error_code error, std::string detail = {});
@@ -138,7 +140,11 @@ class RaftNode final : public TransportHost,
   void StopSeams();
   void OnSeamStopped();
   void Tick();
-  void FailStore(error_code error, const std::string& where);
+  void FailStore(PartitionId partition, error_code error, const std::string& where);
+  [[nodiscard]] bool AwaitsFileSet(std::size_t file_set) const;
+  [[nodiscard]] std::size_t FileSetOf(PartitionId partition) const noexcept {
+    return partition.value() % file_sets_;
+  }
   void ReportProblem(error_code error, std::string text);
 
   // raft_node_peers.cpp
@@ -158,7 +164,9 @@ class RaftNode final : public TransportHost,
   void ConsiderSystem();
   void PublishSystem();
   void CreateMissingPartitions();
-  void OnPartitionsCreated(OpenedStore created);
+  void CreatePartitionsOf(std::size_t file_set,
+                          std::vector<std::pair<PartitionId, Configuration>> missing);
+  void OnPartitionsCreated(std::size_t file_set, OpenedStore created);
   void ConsiderSystemProposal();
   void ProposeSystem(Payload command);
 
@@ -194,11 +202,12 @@ class RaftNode final : public TransportHost,
   std::optional<cluster::BootstrapGate> gate_;
   bool admitted_ = false;  // on disk: the gate has been open
   bool admission_writing_ = false;
-  bool store_failed_ = false;
+  std::size_t file_sets_ = 1;          // of the store
+  std::set<std::size_t> failed_sets_;  // what they hold has failed until a restart
   cluster::SystemState system_;
   std::vector<runtime::Refusal> refused_;  // what the system partition has not been told of yet
   std::set<PartitionId> restoring_;
-  bool creating_ = false;  // a task that makes partitions is under way
+  std::set<std::size_t> creating_;  // file sets for which a task that makes partitions is under way
   bool leads_system_ = false;
   bool system_proposal_open_ = false;
   Pins pins_;          // synced

@@ -108,12 +108,14 @@ void RaftNode::JudgeOnStrand(Hello hello, NodeId dialled, Verdict verdict) {
 
 // Records, synced, the first incarnation seen of a peer; nothing of it counts before.
 void RaftNode::Pin(NodeId peer, Incarnation incarnation, Verdict verdict) {
+  if (failed_sets_.contains(FileSetOf(kSystemPartition))) return verdict(RaftErrc::StorageFailed);
   pins_pending_[peer] = incarnation;
   pin_verdicts_next_.emplace_back(peer, std::move(verdict));
   if (pins_writing_) return;
   pins_writing_ = true;
   pin_verdicts_writing_ = std::exchange(pin_verdicts_next_, {});
   const error_code error = services_->io->SubmitTask(
+      kSystemPartition,
       [self = shared_from_this(), pins = pins_pending_](Wal& wal, bool cancelled) {
         const error_code written =
             cancelled ? error_code(RaftErrc::NodeStopped) : WritePins(wal, pins);
@@ -135,7 +137,7 @@ void RaftNode::OnPinsWritten(error_code error) {
   if (error) {
     pins_pending_ = pins_;
     for (auto& [peer, verdict] : std::exchange(pin_verdicts_next_, {})) verdict(error);
-    FailStore(error, "the pins of peers");
+    FailStore(kSystemPartition, error, "the pins of peers");
     return;
   }
   ConsiderSystemProposal();
@@ -168,9 +170,10 @@ Incarnation RaftNode::RosterPinOf(NodeId peer) const noexcept {
 // Voting on its own word begins once it is on disk that it may: a restart must not find a half-used
 // store and take its node for one that was never admitted, nor the other way round.
 void RaftNode::ConsiderGate() {
-  if (!gate_->IsOpen() || admitted_ || std::exchange(admission_writing_, true)) return;
-  const error_code refused =
-      services_->io->SubmitTask([self = shared_from_this()](Wal& wal, bool cancelled) {
+  if (!gate_->IsOpen() || admitted_ || failed_sets_.contains(FileSetOf(kSystemPartition))) return;
+  if (std::exchange(admission_writing_, true)) return;
+  const error_code refused = services_->io->SubmitTask(
+      kSystemPartition, [self = shared_from_this()](Wal& wal, bool cancelled) {
         const error_code error = cancelled ? error_code(RaftErrc::NodeStopped) : WriteAdmitted(wal);
         self->Post([error](RaftNode& node) { node.OnAdmissionWritten(error); });
       });
@@ -179,7 +182,7 @@ void RaftNode::ConsiderGate() {
 
 void RaftNode::OnAdmissionWritten(error_code error) {
   admission_writing_ = false;
-  if (error) return FailStore(error, "the admission of this node");
+  if (error) return FailStore(kSystemPartition, error, "the admission of this node");
   admitted_ = true;
   if (runtime::PartitionActor* system = Find(kSystemPartition)) system->Enable();
 }

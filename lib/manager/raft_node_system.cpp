@@ -1,7 +1,11 @@
 // The system partition's part of a node: its commands are folded into roster, partition map and
 // settings in log order on every node; whoever leads it proposes what is missing. User partitions
 // start from the map, never from local configuration.
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/post.hpp>
 
@@ -92,35 +96,48 @@ void RaftNode::PublishSystem() {
   }
 }
 
+// Those of one file set with one write; where one has failed, nothing is written any more.
 void RaftNode::CreateMissingPartitions() {
-  if (creating_) return;
-  std::vector<std::pair<PartitionId, Configuration>> missing;
+  std::map<std::size_t, std::vector<std::pair<PartitionId, Configuration>>> missing;
   for (const cluster::PartitionRecord& record : system_.partitions()) {
-    if (Find(record.id) == nullptr) missing.emplace_back(record.id, Configuration(record.voters));
+    const std::size_t file_set = FileSetOf(record.id);
+    if (creating_.contains(file_set) || failed_sets_.contains(file_set)) continue;
+    if (Find(record.id) != nullptr) continue;
+    missing[file_set].emplace_back(record.id, Configuration(record.voters));
   }
-  if (missing.empty()) return;
-  creating_ = true;
-  const error_code error = services_->io->SubmitTask(
-      [self = shared_from_this(), missing = std::move(missing)](Wal& wal, bool cancelled) {
+  for (auto& [file_set, partitions] : missing) CreatePartitionsOf(file_set, std::move(partitions));
+}
+
+void RaftNode::CreatePartitionsOf(std::size_t file_set,
+                                  std::vector<std::pair<PartitionId, Configuration>> missing) {
+  creating_.insert(file_set);
+  const PartitionId first = missing.front().first;
+  const error_code error =
+      services_->io->SubmitTask(first, [self = shared_from_this(), file_set,
+                                        missing = std::move(missing)](Wal& wal, bool cancelled) {
         OpenedStore created;
         if (cancelled) {
           created.error = RaftErrc::NodeStopped;
         } else {
           created = CreatePartitions(wal, missing);
         }
-        self->Post([created = std::move(created)](RaftNode& node) mutable {
-          node.OnPartitionsCreated(std::move(created));
+        self->Post([file_set, created = std::move(created)](RaftNode& node) mutable {
+          node.OnPartitionsCreated(file_set, std::move(created));
         });
       });
-  if (error) creating_ = false;  // the next tick tries again
+  if (error) creating_.erase(file_set);  // the next tick tries again
 }
 
-void RaftNode::OnPartitionsCreated(OpenedStore created) {
-  creating_ = false;
-  if (life_ == Life::kStopping) return StopPartitions();
+void RaftNode::OnPartitionsCreated(std::size_t file_set, OpenedStore created) {
+  creating_.erase(file_set);
+  if (life_ == Life::kStopping) {
+    if (creating_.empty()) StopPartitions();
+    return;
+  }
   if (created.error) {
     FinishJoin(created.error, "partitions cannot be created: " + created.detail);
-    return FailStore(created.error, "new partitions");
+    return FailStore(PartitionId(static_cast<std::uint32_t>(file_set)), created.error,
+                     "new partitions");
   }
   for (OpenedStore::Partition& partition : created.partitions) {
     StartPartition(std::move(partition), true);

@@ -123,6 +123,7 @@ OpenedStore OpenStore(Wal& wal, SnapshotStore* snapshots, const RaftConfiguratio
   std::optional<StoreIdentity> identity;
   opened.error = wal.Open(identity, opened.detail);
   if (opened.error) return opened;
+  opened.file_sets = wal.FileSets();
   if (!identity) {
     opened.error = CreateStore(wal, configuration, fresh, opened);
   } else if (identity->cluster_id != configuration.cluster_id() ||
@@ -147,15 +148,15 @@ OpenedStore OpenStore(Wal& wal, SnapshotStore* snapshots, const RaftConfiguratio
 OpenedStore CreatePartitions(Wal& wal,
                              const std::vector<std::pair<PartitionId, Configuration>>& partitions) {
   OpenedStore opened;
-  std::vector<PartitionId> existing;
-  opened.error = wal.ListPartitions(existing);
   std::vector<WriteUnit> units;
   std::vector<PartitionId> ids;
   for (const auto& [id, configuration] : partitions) {
     ids.push_back(id);
-    bool exists = false;
-    for (const PartitionId other : existing) exists = exists || other == id;
-    if (!exists) units.push_back(CreationUnit(id, configuration));
+    // What else is wrong with one that exists is said when it is recovered below.
+    RecoveredPartition existing;
+    if (wal.Recover(id, existing) == RaftErrc::PartitionNotFound) {
+      units.push_back(CreationUnit(id, configuration));
+    }
   }
   std::vector<const WriteUnit*> pointers;
   for (const WriteUnit& unit : units) pointers.push_back(&unit);

@@ -1,6 +1,7 @@
 // What a node does with its store besides writing units: blocking, run by the I/O scheduler.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ using Pins = std::map<NodeId, Incarnation>;
 struct OpenedStore {
   error_code error;
   std::string detail;  // one line for a person, when there is an error
+  std::size_t file_sets = 1;
   StoreIdentity identity;
   Pins pins;
   bool admitted = false;  // the bootstrap gate was open in an earlier life
@@ -38,7 +40,8 @@ struct OpenedStore {
 [[nodiscard]] OpenedStore OpenStore(Wal& wal, SnapshotStore* snapshots,
                                     const RaftConfiguration& configuration, Incarnation fresh);
 
-// Creates the partitions that do not exist yet, with one sync, and recovers all of them.
+// Creates those of one file set's partitions that do not exist yet, with one sync, and recovers all
+// of them. Asks nothing of other sets, whose writers may be at work.
 [[nodiscard]] OpenedStore CreatePartitions(
     Wal& wal, const std::vector<std::pair<PartitionId, Configuration>>& partitions);
 

@@ -27,17 +27,21 @@ class DiskWatch {
     return clock_->Now().time_since_epoch().count() >= next_look_.load(std::memory_order_relaxed);
   }
 
-  // From the writer's thread, with no write running; `bytes_written` since the last call.
+  // From a writer's thread, with no write of its own running; `bytes_written` since its last call.
+  // Writers of several file sets may come at once: one of them looks.
   void Look(const Wal& wal, std::uint64_t bytes_written) noexcept {
     if (options_.free_bytes_min == 0) return;
-    unseen_bytes_ += bytes_written;
-    if (unseen_bytes_ < options_.free_check_bytes && !IsDue()) return;
-    unseen_bytes_ = 0;
+    const std::uint64_t unseen =
+        unseen_bytes_.fetch_add(bytes_written, std::memory_order_relaxed) + bytes_written;
+    if (unseen < options_.free_check_bytes && !IsDue()) return;
+    if (is_looking_.exchange(true, std::memory_order_acquire)) return;
+    unseen_bytes_.store(0, std::memory_order_relaxed);
     const Instant next = clock_->Now() + options_.free_check_interval;
     next_look_.store(next.time_since_epoch().count(), std::memory_order_relaxed);
     const auto free_bytes = wal.FreeBytes();
     const bool is_full = free_bytes && *free_bytes < options_.free_bytes_min;
     full_.store(is_full && !KOMMANDER_MUTANT(full_disk_unnoticed), std::memory_order_relaxed);
+    is_looking_.store(false, std::memory_order_release);
   }
 
  private:
@@ -45,7 +49,8 @@ class DiskWatch {
   const std::shared_ptr<const Clock> clock_;
   std::atomic<bool> full_{false};
   std::atomic<Duration::rep> next_look_{Duration::min().count()};
-  std::uint64_t unseen_bytes_ = 0;
+  std::atomic<std::uint64_t> unseen_bytes_{0};
+  std::atomic<bool> is_looking_{false};
 };
 
 }  // namespace kommander::runtime

@@ -1,31 +1,27 @@
-// The threads of the fair I/O scheduler and the lock that they share; what is next is the matter of
-// WriteLanes and ReadLanes.
+// The composition of writers and readers: who serves which partition, the threads, the life cycle,
+// and the caps that concern all file sets together.
 #include "runtime/io_scheduler.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <kommander/detail/crash_point.hpp>
 #include <kommander/detail/mutex.hpp>
 
-#include "mutants/mutants.hpp"
 #include "platform/io_threads.hpp"
 #include "runtime/disk_watch.hpp"
-#include "runtime/read_lanes.hpp"
-#include "runtime/write_lanes.hpp"
+#include "runtime/wal_readers.hpp"
+#include "runtime/wal_writer.hpp"
 
 namespace kommander::runtime {
 namespace {
 
 using Lock = detail::MutexLock;
-using Task = std::function<void(Wal& wal, bool cancelled)>;
-using FileTask = std::function<void(bool cancelled)>;
 
 IoSchedulerOptions Sane(IoSchedulerOptions options) noexcept {
   for (std::size_t* least_one :
@@ -36,228 +32,147 @@ IoSchedulerOptions Sane(IoSchedulerOptions options) noexcept {
   return options;
 }
 
-// Threads that wait for work under one lock. Counts who sleeps and who has been called already, so
-// that a burst of arrivals makes one system call per thread and none while all are busy.
-class Sleepers {
- public:
-  // Until called; whoever waits looks for work afterwards, and may find none.
-  void Wait(Lock& lock) {
-    ++asleep_;
-    condition_.wait(lock.native());
-    // Whoever wakes uses a call up, also when it finds nothing: one too few in the count costs an
-    // extra wake, one too many would leave a sleeper uncalled.
-    --asleep_;
-    if (called_ > 0) --called_;
-  }
-  // With the lock: true when somebody is to be called, by Wake, once the lock is released.
-  [[nodiscard]] bool Call() noexcept {
-    if (called_ >= asleep_) return false;
-    ++called_;
-    return true;
-  }
-  void Wake() noexcept { condition_.notify_one(); }
-  void WakeAll() noexcept { condition_.notify_all(); }
-
- private:
-  std::condition_variable condition_;
-  std::size_t asleep_ = 0;
-  std::size_t called_ = 0;
-};
-
 // Whose thread this is, if any: a thread cannot wait for itself.
 thread_local const void* current_impl = nullptr;
 
 }  // namespace
 
-class FairIoScheduler::Impl {
+class FairIoScheduler::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(const IoSchedulerOptions& options, std::shared_ptr<const Clock> clock)
       : options_(Sane(options)),
-        write_lanes_(options_),
-        read_lanes_(options_),
-        batch_(options_.batch_partitions_max),
-        disk_(options_, std::move(clock)) {}
+        disk_(options_, std::move(clock)),
+        first_(options_, disk_),
+        readers_(options_) {}
 
-  static error_code Start(const std::shared_ptr<Impl>& self, std::shared_ptr<Wal> wal);
-  error_code SubmitWrite(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink);
-  error_code SubmitRead(const ReadRequest& request, std::shared_ptr<IoSink>&& sink);
-  error_code SubmitTask(Task&& task);
-  error_code SubmitFileTask(FileTask&& task);
-  [[nodiscard]] bool IsSaturated(PartitionId partition) const;
+  error_code Start(std::shared_ptr<Wal> wal);
+  error_code UseFileSets();
+  // The writer of the partition's file set.
+  [[nodiscard]] WalWriter& WriterOf(PartitionId partition) noexcept {
+    const std::size_t sets = sets_.load(std::memory_order_acquire);
+    const std::size_t set = sets == 1 ? 0 : partition.value() % sets;
+    return set == 0 ? first_ : *others_[set - 1];
+  }
+  [[nodiscard]] WalReaders& readers() noexcept { return readers_; }
+  [[nodiscard]] bool IsSaturated(PartitionId partition);
   [[nodiscard]] bool IsDiskFull();
-  [[nodiscard]] IoStatistics Statistics() const;
+  [[nodiscard]] IoStatistics Statistics();
   void Stop(std::function<void()> done);
   void Abort() noexcept;
 
  private:
   enum class State { kNew, kRunning, kDraining, kAborting, kStopped };
 
-  // Why nothing is accepted, if so.
-  [[nodiscard]] error_code Closed() const noexcept KOMMANDER_REQUIRES(mutex_);
-  error_code Counted(error_code error) noexcept KOMMANDER_REQUIRES(mutex_);
-
-  void RunWriter() noexcept;
-  void RunReader() noexcept;
-  [[nodiscard]] bool WriterHasWork() const noexcept KOMMANDER_REQUIRES(mutex_);
-  [[nodiscard]] bool HasFileTask() const noexcept KOMMANDER_REQUIRES(mutex_);
-  // These give the lock up for what blocks, and come back with it.
-  void RunTask() KOMMANDER_REQUIRES(mutex_);
-  void RunRead() KOMMANDER_REQUIRES(mutex_);
-  void RunFileTask() KOMMANDER_REQUIRES(mutex_);
-  void Linger(Lock& lock) KOMMANDER_REQUIRES(mutex_);
-  void RunBatch() KOMMANDER_REQUIRES(mutex_);
-  void LookAtDisk() KOMMANDER_REQUIRES(mutex_);
-  void EndThread() noexcept;
-  void DropQueued() noexcept;
-  void PublishQueued() noexcept KOMMANDER_REQUIRES(mutex_) {
-    queued_units_.store(write_lanes_.units(), std::memory_order_relaxed);
-    queued_bytes_.store(write_lanes_.bytes(), std::memory_order_relaxed);
+  // Each writer that serves a file set.
+  template <class Function>
+  void ForEachWriter(Function function) {
+    const std::size_t sets = sets_.load(std::memory_order_acquire);
+    function(first_);
+    for (std::size_t i = 1; i < sets; ++i) function(*others_[i - 1]);
   }
+  // A thread of the scheduler, which runs `part` to its end.
+  template <class Part>
+  error_code StartThread(const std::string& name, Part& part) KOMMANDER_REQUIRES(mutex_);
+  void EndThread() noexcept;
 
   const IoSchedulerOptions options_;
-  mutable detail::Mutex mutex_;
-  Sleepers writer_;
-  Sleepers readers_;
-  std::condition_variable lingering_;
+  DiskWatch disk_;
+  WalWriter first_;  // of partition 0's file set
+  // Of the sets 1, 2, ...; made before sets_ says so, and untouched afterwards.
+  std::vector<std::unique_ptr<WalWriter>> others_;
+  std::atomic<std::size_t> sets_{1};
+  WalReaders readers_;
+  mutable detail::Mutex mutex_;  // of the life cycle; never held while a part is being waited for
   std::condition_variable ended_;
   State state_ KOMMANDER_GUARDED_BY(mutex_) = State::kNew;
-  bool failed_ KOMMANDER_GUARDED_BY(mutex_) = false;
-  bool is_lingering_ KOMMANDER_GUARDED_BY(mutex_) = false;
-  bool look_wanted_ KOMMANDER_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<Wal> wal_;  // set before the threads run, let go of by the last one
-  WriteLanes write_lanes_ KOMMANDER_GUARDED_BY(mutex_);
-  std::atomic<std::size_t> queued_units_{0};  // of write_lanes_, readable without the lock
-  std::atomic<std::size_t> queued_bytes_{0};
-  ReadLanes read_lanes_ KOMMANDER_GUARDED_BY(mutex_);
-  std::deque<Task> tasks_ KOMMANDER_GUARDED_BY(mutex_);
-  std::deque<FileTask> file_tasks_ KOMMANDER_GUARDED_BY(mutex_);
-  std::size_t running_file_tasks_ KOMMANDER_GUARDED_BY(mutex_) = 0;
-  IoStatistics statistics_ KOMMANDER_GUARDED_BY(mutex_);
+  std::shared_ptr<Wal> wal_ KOMMANDER_GUARDED_BY(mutex_);  // let go of by the last thread
   std::vector<std::function<void()>> dones_ KOMMANDER_GUARDED_BY(mutex_);
   std::unique_ptr<platform::IoThreads> threads_ KOMMANDER_GUARDED_BY(mutex_);
   std::size_t running_threads_ KOMMANDER_GUARDED_BY(mutex_) = 0;
-
-  WriteBatch batch_;  // the writer thread's
-  DiskWatch disk_;
 };
 
-error_code FairIoScheduler::Impl::Start(const std::shared_ptr<Impl>& self,
-                                        std::shared_ptr<Wal> wal) {
-  Lock lock(self->mutex_);
-  if (self->state_ != State::kNew) {
-    return self->state_ == State::kRunning ? RaftErrc::InvalidArgument : RaftErrc::NodeStopped;
-  }
-  self->wal_ = std::move(wal);
-  self->threads_ = std::make_unique<platform::IoThreads>();
-  error_code error = self->threads_->Start("kmd-wal", [self] { self->RunWriter(); });
-  if (!error) ++self->running_threads_;
-  for (std::size_t i = 0; !error && i < self->options_.reader_threads; ++i) {
-    error = self->threads_->Start("kmd-read-" + std::to_string(i), [self] { self->RunReader(); });
-    if (!error) ++self->running_threads_;
-  }
-  // The threads that did start have been waiting for this lock.
-  if (!error) {
-    self->state_ = State::kRunning;
-    return {};
-  }
-  self->wal_.reset();
-  self->state_ = self->running_threads_ > 0 ? State::kAborting : State::kStopped;
-  lock.Unlock();
-  self->Abort();
+template <class Part>
+error_code FairIoScheduler::Impl::StartThread(const std::string& name, Part& part) {
+  const error_code error = threads_->Start(name, [self = shared_from_this(), &part] {
+    current_impl = self.get();
+    part.Run();
+    self->EndThread();
+  });
+  if (!error) ++running_threads_;
   return error;
 }
 
-error_code FairIoScheduler::Impl::Closed() const noexcept {
-  if (state_ == State::kRunning) return {};
-  return state_ == State::kNew ? RaftErrc::NodeIsNotReady : RaftErrc::NodeStopped;
-}
-
-error_code FairIoScheduler::Impl::Counted(error_code error) noexcept {
-  if (error) ++statistics_.refused;
+error_code FairIoScheduler::Impl::Start(std::shared_ptr<Wal> wal) {
+  error_code error;
+  {
+    const Lock lock(mutex_);
+    if (state_ != State::kNew) {
+      return state_ == State::kRunning ? RaftErrc::InvalidArgument : RaftErrc::NodeStopped;
+    }
+    threads_ = std::make_unique<platform::IoThreads>();
+    error = StartThread("kmd-wal", first_);
+    for (std::size_t i = 0; !error && i < options_.reader_threads; ++i) {
+      error = StartThread("kmd-read-" + std::to_string(i), readers_);
+    }
+    if (!error) {
+      wal_ = std::move(wal);
+      first_.Begin(*wal_);
+      readers_.Begin(*wal_);
+      state_ = State::kRunning;
+      return {};
+    }
+    // The threads that did start wait for a beginning that does not come.
+    state_ = running_threads_ > 0 ? State::kAborting : State::kStopped;
+  }
+  Abort();
   return error;
 }
 
-error_code FairIoScheduler::Impl::SubmitWrite(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink) {
-  Lock lock(mutex_);
-  if (const error_code closed = Closed()) return closed;
-  if (failed_) return RaftErrc::StorageFailed;
-  write_lanes_.Push(std::move(unit), std::move(sink));
-  PublishQueued();
-  const bool end_linger = is_lingering_ && write_lanes_.IsBatchFull();
-  const bool wake = writer_.Call();
-  lock.Unlock();
-  if (wake) writer_.Wake();
-  if (end_linger) lingering_.notify_one();
-  while (KOMMANDER_MUTANT(actor_waits_for_the_disk) && queued_units_ != 0) {
-  }
-  return {};
-}
-
-error_code FairIoScheduler::Impl::SubmitRead(const ReadRequest& request,
-                                             std::shared_ptr<IoSink>&& sink) {
-  Lock lock(mutex_);
-  if (const error_code closed = Closed()) return closed;
-  const error_code error = Counted(read_lanes_.Push(request, std::move(sink)));
-  if (error) return error;
-  const bool wake = read_lanes_.HasReady() && readers_.Call();
-  lock.Unlock();
-  if (wake) readers_.Wake();
-  return {};
-}
-
-error_code FairIoScheduler::Impl::SubmitTask(Task&& task) {
-  Lock lock(mutex_);
-  if (const error_code closed = Closed()) return closed;
-  if (tasks_.size() >= options_.tasks_max) return Counted(RaftErrc::ProposalQueueFull);
-  tasks_.push_back(std::move(task));
-  const bool end_linger = is_lingering_;
-  const bool wake = writer_.Call();
-  lock.Unlock();
-  if (wake) writer_.Wake();
-  if (end_linger) lingering_.notify_one();
-  return {};
-}
-
-error_code FairIoScheduler::Impl::SubmitFileTask(FileTask&& task) {
-  Lock lock(mutex_);
-  if (const error_code closed = Closed()) return closed;
-  if (file_tasks_.size() >= options_.tasks_max) return Counted(RaftErrc::ProposalQueueFull);
-  file_tasks_.push_back(std::move(task));
-  const bool wake = readers_.Call();
-  lock.Unlock();
-  if (wake) readers_.Wake();
-  return {};
-}
-
-bool FairIoScheduler::Impl::IsSaturated(PartitionId partition) const {
-  // Asked for every proposal: while all lanes together are below the caps of one, no need to look.
-  if (queued_units_.load(std::memory_order_relaxed) <
-          std::min(options_.lane_units_max, options_.units_max) &&
-      queued_bytes_.load(std::memory_order_relaxed) <
-          std::min(options_.lane_bytes_max, options_.bytes_max)) {
-    return false;
-  }
+error_code FairIoScheduler::Impl::UseFileSets() {
   const Lock lock(mutex_);
-  return write_lanes_.IsSaturated(partition);
+  if (state_ == State::kNew) return RaftErrc::NodeIsNotReady;
+  if (state_ != State::kRunning) return RaftErrc::NodeStopped;
+  if (!others_.empty()) return RaftErrc::InvalidArgument;
+  const std::size_t sets = wal_->FileSets();
+  for (std::size_t set = 1; set < sets; ++set) {
+    others_.push_back(std::make_unique<WalWriter>(options_, disk_));
+  }
+  error_code error;
+  for (std::size_t set = 1; !error && set < sets; ++set) {
+    error = StartThread("kmd-wal-" + std::to_string(set), *others_[set - 1]);
+  }
+  if (error) {  // those that did start have nothing to do
+    for (const auto& writer : others_) writer->Abort();
+    return error;
+  }
+  for (const auto& writer : others_) writer->Begin(*wal_);
+  sets_.store(std::max<std::size_t>(sets, 1), std::memory_order_release);
+  return {};
+}
+
+// No lock in the common case, since this is asked for every proposal.
+bool FairIoScheduler::Impl::IsSaturated(PartitionId partition) {
+  std::size_t units = 0;
+  std::size_t bytes = 0;
+  ForEachWriter([&](const WalWriter& writer) {
+    units += writer.queued_units();
+    bytes += writer.queued_bytes();
+  });
+  if (units >= options_.units_max || bytes >= options_.bytes_max) return true;
+  return WriterOf(partition).IsSaturated(partition);
 }
 
 bool FairIoScheduler::Impl::IsDiskFull() {
   if (!disk_.IsFull()) return false;
-  if (disk_.IsDue()) {
-    Lock lock(mutex_);
-    if (state_ != State::kRunning) return true;
-    look_wanted_ = true;
-    const bool wake = writer_.Call();
-    lock.Unlock();
-    if (wake) writer_.Wake();
-  }
+  // All of them: one may hang in a write. Whoever comes first looks.
+  if (disk_.IsDue()) ForEachWriter([](WalWriter& writer) { writer.WantLook(); });
   return true;
 }
 
-IoStatistics FairIoScheduler::Impl::Statistics() const {
-  const Lock lock(mutex_);
-  IoStatistics statistics = statistics_;
-  statistics.queued_write_bytes = write_lanes_.bytes();
+IoStatistics FairIoScheduler::Impl::Statistics() {
+  IoStatistics statistics;
+  ForEachWriter([&](const WalWriter& writer) { writer.AddTo(statistics); });
+  readers_.AddTo(statistics);
   return statistics;
 }
 
@@ -271,9 +186,8 @@ void FairIoScheduler::Impl::Stop(std::function<void()> done) {
       done = nullptr;
     }
   }
-  writer_.WakeAll();
-  readers_.WakeAll();
-  lingering_.notify_all();
+  ForEachWriter([](WalWriter& writer) { writer.Drain(); });
+  readers_.Drain();
   if (done) done();
 }
 
@@ -285,160 +199,16 @@ void FairIoScheduler::Impl::Abort() noexcept {
     if (state_ != State::kStopped) state_ = State::kAborting;
     threads = std::move(threads_);
   }
-  writer_.WakeAll();
-  readers_.WakeAll();
-  lingering_.notify_all();
+  ForEachWriter([](WalWriter& writer) { writer.Abort(); });
+  readers_.Abort();
   if (threads != nullptr) {
     threads->JoinAll();
-    DropQueued();
+    ForEachWriter([](WalWriter& writer) { writer.DropQueued(); });
+    readers_.DropQueued();
   } else if (current_impl != this) {  // somebody else joins, or has joined
     Lock lock(mutex_);
     while (running_threads_ != 0) ended_.wait(lock.native());
   }
-}
-
-void FairIoScheduler::Impl::DropQueued() noexcept {
-  Lock lock(mutex_);
-  const OwningQueue<WriteNode> writes = write_lanes_.DropAll();
-  PublishQueued();
-  const OwningQueue<ReadNode> reads = read_lanes_.DropAll();
-  const std::deque<Task> tasks = std::move(tasks_);
-  tasks_.clear();
-  const std::deque<FileTask> file_tasks = std::move(file_tasks_);
-  file_tasks_.clear();
-  lock.Unlock();  // before what they own is destroyed
-}
-
-bool FairIoScheduler::Impl::WriterHasWork() const noexcept {
-  return write_lanes_.HasReady() || !tasks_.empty() || look_wanted_ || state_ != State::kRunning;
-}
-
-void FairIoScheduler::Impl::RunWriter() noexcept {
-  current_impl = this;
-  Lock lock(mutex_);
-  while (true) {
-    while (!WriterHasWork()) writer_.Wait(lock);
-    if (state_ == State::kAborting) break;
-    if (look_wanted_) LookAtDisk();
-    if (!tasks_.empty() && state_ != State::kAborting) RunTask();
-    if (write_lanes_.HasReady() && state_ != State::kAborting) {
-      if (options_.linger > Duration::zero()) Linger(lock);
-      if (state_ != State::kAborting) RunBatch();
-    }
-    if (state_ == State::kDraining && !write_lanes_.HasReady() && tasks_.empty()) break;
-  }
-  lock.Unlock();
-  EndThread();
-}
-
-void FairIoScheduler::Impl::RunTask() {
-  Task task = std::move(tasks_.front());
-  tasks_.pop_front();
-  const bool cancelled = state_ != State::kRunning;
-  mutex_.Unlock();
-  task(*wal_, cancelled);
-  task = nullptr;
-  disk_.Look(*wal_, 0);
-  mutex_.Lock();
-}
-
-void FairIoScheduler::Impl::Linger(Lock& lock) {
-  is_lingering_ = true;
-  lingering_.wait_for(lock.native(), options_.linger, [this]() KOMMANDER_REQUIRES(mutex_) {
-    return write_lanes_.IsBatchFull() || !tasks_.empty() || state_ != State::kRunning;
-  });
-  is_lingering_ = false;
-}
-
-void FairIoScheduler::Impl::RunBatch() {
-  write_lanes_.Recycle(batch_);
-  write_lanes_.Collect(batch_);
-  statistics_.write_batches += 1;
-  statistics_.write_units += batch_.unit_count();
-  const std::uint64_t bytes = batch_.bytes();
-  mutex_.Unlock();
-
-  batch_.Merge();
-  KOMMANDER_CRASH_POINT("io.before_write");
-  error_code error = wal_->Write(batch_.units());
-  if (KOMMANDER_MUTANT(failed_sync_retried) && error) error = wal_->Write(batch_.units());
-  KOMMANDER_CRASH_POINT("io.after_write");
-
-  // The caps are free before anybody is told, so that an answered unit never stands in the way.
-  mutex_.Lock();
-  if (error) {
-    failed_ = true;
-    write_lanes_.FailAll(batch_);
-  } else {
-    write_lanes_.Complete(batch_);
-  }
-  PublishQueued();
-  mutex_.Unlock();
-  KOMMANDER_CRASH_POINT("io.before_answer");
-  batch_.Answer(error);
-  KOMMANDER_CRASH_POINT("io.after_answer");
-  disk_.Look(*wal_, bytes);
-  mutex_.Lock();
-}
-
-void FairIoScheduler::Impl::LookAtDisk() {
-  look_wanted_ = false;
-  mutex_.Unlock();
-  disk_.Look(*wal_, 0);
-  mutex_.Lock();
-}
-
-void FairIoScheduler::Impl::RunReader() noexcept {
-  current_impl = this;
-  Lock lock(mutex_);
-  while (true) {
-    while (!read_lanes_.HasReady() && !HasFileTask() && state_ == State::kRunning) {
-      readers_.Wait(lock);
-    }
-    if (state_ == State::kAborting) break;
-    // Draining; a lane in flight is its reader's to finish, and so are tasks that wait for one.
-    if (!read_lanes_.HasReady() && !HasFileTask()) break;
-    if (read_lanes_.HasReady()) RunRead();
-    if (HasFileTask() && state_ != State::kAborting) RunFileTask();
-  }
-  lock.Unlock();
-  EndThread();
-}
-
-void FairIoScheduler::Impl::RunRead() {
-  const std::unique_ptr<ReadNode> node = read_lanes_.Take();
-  statistics_.read_batches += 1;
-  statistics_.reads += 1;
-  mutex_.Unlock();
-  const ReadRequest& request = node->request;
-  ReadResult result;
-  result.partition = request.partition;
-  result.request = request.request;
-  result.first = request.first;
-  result.error =
-      wal_->Read(request.partition, request.first, request.last, request.bytes_max, result.entries);
-  node->sink->OnRead(std::move(result));
-  node->sink.reset();
-  mutex_.Lock();
-  read_lanes_.Complete(*node);
-}
-
-// Of several readers one is always left to reads: a file task may last.
-bool FairIoScheduler::Impl::HasFileTask() const noexcept {
-  const std::size_t most = std::max<std::size_t>(options_.reader_threads, 2) - 1;
-  return !file_tasks_.empty() && running_file_tasks_ < most;
-}
-
-void FairIoScheduler::Impl::RunFileTask() {
-  FileTask task = std::move(file_tasks_.front());
-  file_tasks_.pop_front();
-  const bool cancelled = state_ != State::kRunning;
-  ++running_file_tasks_;
-  mutex_.Unlock();
-  task(cancelled);
-  task = nullptr;
-  mutex_.Lock();
-  --running_file_tasks_;
 }
 
 // The last thread closes the store and tells those who wait for the stop.
@@ -476,20 +246,21 @@ FairIoScheduler::FairIoScheduler(const IoSchedulerOptions& options,
     : impl_(std::make_shared<Impl>(options, std::move(clock))) {}
 FairIoScheduler::~FairIoScheduler() { impl_->Abort(); }
 
-error_code FairIoScheduler::Start(std::shared_ptr<Wal> wal) {
-  return Impl::Start(impl_, std::move(wal));
-}
+error_code FairIoScheduler::Start(std::shared_ptr<Wal> wal) { return impl_->Start(std::move(wal)); }
+error_code FairIoScheduler::UseFileSets() { return impl_->UseFileSets(); }
 error_code FairIoScheduler::SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) {
-  return impl_->SubmitWrite(std::move(unit), std::move(sink));
+  WalWriter& writer = impl_->WriterOf(unit.partition);
+  return writer.SubmitWrite(std::move(unit), std::move(sink));
 }
 error_code FairIoScheduler::SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) {
-  return impl_->SubmitRead(request, std::move(sink));
+  return impl_->readers().SubmitRead(request, std::move(sink));
 }
-error_code FairIoScheduler::SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) {
-  return impl_->SubmitTask(std::move(task));
+error_code FairIoScheduler::SubmitTask(PartitionId partition,
+                                       std::function<void(Wal& wal, bool cancelled)> task) {
+  return impl_->WriterOf(partition).SubmitTask(std::move(task));
 }
 error_code FairIoScheduler::SubmitFileTask(std::function<void(bool cancelled)> task) {
-  return impl_->SubmitFileTask(std::move(task));
+  return impl_->readers().SubmitFileTask(std::move(task));
 }
 bool FairIoScheduler::IsSaturated(PartitionId partition) const noexcept {
   return impl_->IsSaturated(partition);

@@ -9,7 +9,7 @@
 namespace kommander::runtime {
 
 struct IoSchedulerOptions {
-  // One call of Wal::Write. A unit that is larger by itself goes alone.
+  // One call of Wal::Write, which is of one file set. A unit that is larger by itself goes alone.
   std::size_t batch_bytes_max = std::size_t{4} << 20;
   std::size_t batch_units_max = 4096;
   std::size_t batch_partitions_max = 1024;
@@ -20,8 +20,8 @@ struct IoSchedulerOptions {
   // company enough.
   Duration linger{0};
 
-  // Caps on accepted and unanswered units. At or above one of them a lane is saturated: nothing new
-  // is admitted, but what exists is taken.
+  // Caps on accepted and unanswered units, of one lane and of all file sets together. At or above
+  // one of them a lane is saturated: nothing new is admitted, but what exists is taken.
   std::size_t lane_units_max = 1024;
   std::size_t lane_bytes_max = std::size_t{32} << 20;
   std::size_t units_max = 64 * 1024;
@@ -30,9 +30,9 @@ struct IoSchedulerOptions {
   // Caps on accepted reads that no thread has taken yet.
   std::size_t lane_reads_max = 1024;
   std::size_t reads_max = 64 * 1024;
-  std::size_t tasks_max = 64 * 1024;
+  std::size_t tasks_max = 64 * 1024;  // of each file set, and those on other files
 
-  std::size_t reader_threads = 2;
+  std::size_t reader_threads = 2;  // for all file sets
 
   // Proposals are refused below this many free bytes; 0: never. Looked at after a write or a task,
   // at most once per interval or once per so many bytes written.

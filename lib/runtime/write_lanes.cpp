@@ -118,7 +118,6 @@ void WriteLanes::Push(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink) {
 }
 
 bool WriteLanes::IsSaturated(PartitionId partition) const {
-  if (units_ >= options_.units_max || bytes_ >= options_.bytes_max) return true;
   const auto found = lanes_.find(partition);
   if (found == lanes_.end()) return false;
   const WriteLane& lane = found->second;

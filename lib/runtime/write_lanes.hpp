@@ -1,5 +1,5 @@
-// The queues of the I/O scheduler's writer: one FIFO lane per partition and the order in which
-// lanes are served. Pure bookkeeping; the scheduler's lock is its caller's matter.
+// The queues of one writer of the I/O scheduler: one FIFO lane per partition and the order in which
+// lanes are served. Pure bookkeeping; the writer's lock is its caller's matter.
 #pragma once
 
 #include <cstddef>
@@ -76,6 +76,7 @@ class WriteLanes {
   ~WriteLanes();
 
   void Push(WriteUnit&& unit, std::shared_ptr<IoSink>&& sink);
+  // At or above one of the lane's caps.
   [[nodiscard]] bool IsSaturated(PartitionId partition) const;
 
   [[nodiscard]] bool HasReady() const noexcept { return !ready_.empty(); }
@@ -88,7 +89,7 @@ class WriteLanes {
   void Collect(WriteBatch& batch);
   // The batch has been written: its lanes stand at the end of the ready list if they have more.
   void Complete(WriteBatch& batch) noexcept;
-  // The store has failed: whatever is queued joins the batch, each lane behind its own run.
+  // The file set has failed: whatever is queued joins the batch, each lane behind its own run.
   void FailAll(WriteBatch& batch);
   // Takes everything back that is queued, for dropping it without the lock.
   [[nodiscard]] OwningQueue<WriteNode> DropAll() noexcept;

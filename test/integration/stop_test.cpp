@@ -99,7 +99,8 @@ class FrozenScheduler final : public IoScheduler {
   error_code SubmitRead(ReadRequest, std::shared_ptr<IoSink>) override {
     return RaftErrc::NodeStopped;
   }
-  error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) override {
+  error_code UseFileSets() override { return {}; }
+  error_code SubmitTask(PartitionId, std::function<void(Wal& wal, bool cancelled)> task) override {
     tasks_.push_back(std::move(task));
     return {};
   }

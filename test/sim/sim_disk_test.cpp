@@ -184,7 +184,7 @@ TEST_CASE("of a task that the power interrupts a prefix of its operations is the
     Rig rig(seed);
     bool interrupted = false;
     rig.disk->Await(DiskMoment::kTask, [&] { interrupted = true; });
-    REQUIRE_FALSE(rig.io->SubmitTask([](Wal& wal, bool) {
+    REQUIRE_FALSE(rig.io->SubmitTask(0, [](Wal& wal, bool) {
       if (wal.PutMetadata("key", Payload("value"))) return;
       const WriteUnit one = MakeUnit(1, 1, {});
       const WriteUnit two = MakeUnit(2, 1, {});
@@ -279,7 +279,7 @@ TEST_CASE("reads and tasks go through the scheduler, tasks never beside a write"
   rig.disk->FailReads(true);
   REQUIRE_FALSE(rig.io->SubmitRead(request, rig.answers));
   bool ran = false;
-  REQUIRE_FALSE(rig.io->SubmitTask([&](Wal& wal, bool cancelled) {
+  REQUIRE_FALSE(rig.io->SubmitTask(0, [&](Wal& wal, bool cancelled) {
     ran = true;
     CHECK_FALSE(cancelled);
     RecoveredPartition recovered;

@@ -336,7 +336,15 @@ error_code SimIoScheduler::SubmitRead(ReadRequest request, std::shared_ptr<IoSin
   return {};
 }
 
-error_code SimIoScheduler::SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) {
+// A simulated disk is one file set; of a log with several a crash would tear batches apart that no
+// store has.
+error_code SimIoScheduler::UseFileSets() {
+  if (!state_->wal) return RaftErrc::NodeStopped;
+  return state_->wal->FileSets() == 1 ? error_code() : error_code(RaftErrc::InvalidArgument);
+}
+
+error_code SimIoScheduler::SubmitTask(PartitionId,
+                                      std::function<void(Wal& wal, bool cancelled)> task) {
   State& state = *state_;
   if (state.stopping || state.dead || !state.wal) return RaftErrc::NodeStopped;
   state.tasks.push_back(std::move(task));

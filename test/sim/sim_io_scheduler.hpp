@@ -82,7 +82,9 @@ class SimIoScheduler final : public IoScheduler {
   error_code Start(std::shared_ptr<Wal> wal) override;
   error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) override;
   error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) override;
-  error_code SubmitTask(std::function<void(Wal& wal, bool cancelled)> task) override;
+  error_code UseFileSets() override;
+  error_code SubmitTask(PartitionId partition,
+                        std::function<void(Wal& wal, bool cancelled)> task) override;
   error_code SubmitFileTask(std::function<void(bool cancelled)> task) override;
   [[nodiscard]] bool IsSaturated(PartitionId partition) const noexcept override;
   [[nodiscard]] bool IsDiskFull() const noexcept override;

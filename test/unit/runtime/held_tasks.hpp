@@ -15,7 +15,8 @@ class HeldTasks final : public IoScheduler {
   error_code Start(std::shared_ptr<Wal>) override { return {}; }
   error_code SubmitWrite(WriteUnit, std::shared_ptr<IoSink>) override { return {}; }
   error_code SubmitRead(ReadRequest, std::shared_ptr<IoSink>) override { return {}; }
-  error_code SubmitTask(std::function<void(Wal&, bool)>) override { return {}; }
+  error_code UseFileSets() override { return {}; }
+  error_code SubmitTask(PartitionId, std::function<void(Wal&, bool)>) override { return {}; }
   error_code SubmitFileTask(std::function<void(bool)> task) override {
     tasks_.push_back(std::move(task));
     return {};

@@ -30,13 +30,15 @@ inline ReadRequest MakeRead(PartitionId partition, std::uint64_t request) {
 class IoHarness {
  public:
   explicit IoHarness(const runtime::IoSchedulerOptions& options = {},
-                     std::function<void(ScriptedWal&)> prepare = nullptr)
-      : scheduler(std::make_unique<runtime::FairIoScheduler>(options, clock)) {
+                     std::function<void(ScriptedWal&)> prepare = nullptr, std::size_t file_sets = 1)
+      : wal(std::make_shared<ScriptedWal>(file_sets)),
+        scheduler(std::make_unique<runtime::FairIoScheduler>(options, clock)) {
     if (prepare) prepare(*wal);
     REQUIRE_FALSE(scheduler->Start(wal));
+    if (file_sets > 1) OpenFileSets();
   }
   ~IoHarness() {
-    wal->writes.Open();
+    for (std::size_t set = 0; set < wal->FileSets(); ++set) wal->writes_of(set).Open();
     wal->reads.Open();
     scheduler.reset();
     CHECK(wal->breach().empty());
@@ -46,12 +48,24 @@ class IoHarness {
   error_code Write(WriteUnit unit) { return scheduler->SubmitWrite(std::move(unit), sink); }
   error_code Read(const ReadRequest& request) { return scheduler->SubmitRead(request, sink); }
 
+  // What the task does that opens a store.
+  void OpenFileSets() {
+    Event done;
+    error_code error;
+    REQUIRE_FALSE(scheduler->SubmitTask(0, [&](Wal&, bool) {
+      error = scheduler->UseFileSets();
+      done.Set();
+    }));
+    REQUIRE(done.Await());
+    REQUIRE_FALSE(error);
+  }
   // Brings the writer into a write of `partition` that lasts until the test lets it go.
   void HoldWriter(PartitionId partition) {
-    wal->writes.Close();
-    const std::size_t arrivals = wal->writes.arrivals();
+    Gate& writes = wal->writes_of(wal->FileSetOf(partition));
+    writes.Close();
+    const std::size_t arrivals = writes.arrivals();
     REQUIRE_FALSE(Write(MakeUnit(partition, 1)));
-    REQUIRE(wal->writes.AwaitArrivals(arrivals + 1));
+    REQUIRE(writes.AwaitArrivals(arrivals + 1));
   }
   void StopAndWait() {
     Event stopped;
@@ -60,7 +74,7 @@ class IoHarness {
   }
 
   std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>();
-  std::shared_ptr<ScriptedWal> wal = std::make_shared<ScriptedWal>();
+  std::shared_ptr<ScriptedWal> wal;
   std::shared_ptr<CollectingSink> sink = std::make_shared<CollectingSink>();
   std::unique_ptr<runtime::FairIoScheduler> scheduler;
 };

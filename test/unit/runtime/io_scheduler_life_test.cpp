@@ -16,7 +16,7 @@ TEST_CASE("Nothing is accepted before the start", "[io_scheduler][life]") {
   const auto sink = std::make_shared<CollectingSink>();
   CHECK(scheduler.SubmitWrite(MakeUnit(1, 1), sink) == RaftErrc::NodeIsNotReady);
   CHECK(scheduler.SubmitRead(MakeRead(1, 1), sink) == RaftErrc::NodeIsNotReady);
-  CHECK(scheduler.SubmitTask([](Wal&, bool) {}) == RaftErrc::NodeIsNotReady);
+  CHECK(scheduler.SubmitTask(0, [](Wal&, bool) {}) == RaftErrc::NodeIsNotReady);
   CHECK_FALSE(scheduler.IsSaturated(1));
   CHECK_FALSE(scheduler.IsDiskFull());
   CHECK(scheduler.Statistics().write_batches == 0);
@@ -61,7 +61,7 @@ TEST_CASE("Stop drains writes and reads, then closes the store, then tells", "[i
   io.scheduler->Stop([&] { stopped_again.Set(); });
   CHECK(io.Write(MakeUnit(3, 1)) == RaftErrc::NodeStopped);
   CHECK(io.Read(MakeRead(3, 1)) == RaftErrc::NodeStopped);
-  CHECK(io.scheduler->SubmitTask([](Wal&, bool) {}) == RaftErrc::NodeStopped);
+  CHECK(io.scheduler->SubmitTask(0, [](Wal&, bool) {}) == RaftErrc::NodeStopped);
   CHECK(stopped.count() == 0);
   io.wal->writes.Open();
   REQUIRE(io.sink->AwaitWritten(1, UnitId(20)));
@@ -88,7 +88,7 @@ TEST_CASE("Tasks run in order, never beside a write, and see the store", "[io_sc
   io.HoldWriter(1);
   std::uint64_t u = 1;
   for (int i = 0; i < 50; ++i) {
-    REQUIRE_FALSE(io.scheduler->SubmitTask([&, i](Wal& wal, bool cancelled) {
+    REQUIRE_FALSE(io.scheduler->SubmitTask(0, [&, i](Wal& wal, bool cancelled) {
       if (&wal != io.wal.get() || io.wal->is_writing() || cancelled) ++wrong;
       order.push_back(i);
       ran.Set();
@@ -108,7 +108,7 @@ TEST_CASE("Tasks and batches take turns", "[io_scheduler][life]") {
   std::vector<std::size_t> batches_seen;
   Event ran;
   for (int i = 0; i < 10; ++i) {
-    REQUIRE_FALSE(io.scheduler->SubmitTask([&](Wal&, bool) {
+    REQUIRE_FALSE(io.scheduler->SubmitTask(0, [&](Wal&, bool) {
       batches_seen.push_back(io.wal->batches().size());
       ran.Set();
     }));
@@ -125,10 +125,10 @@ TEST_CASE("A task may submit work", "[io_scheduler][life]") {
   IoHarness io;
   Event second;
   std::atomic<int> refused{0};
-  REQUIRE_FALSE(io.scheduler->SubmitTask([&](Wal&, bool) {
+  REQUIRE_FALSE(io.scheduler->SubmitTask(0, [&](Wal&, bool) {
     if (io.Write(MakeUnit(1, 1))) ++refused;
     if (io.Read(MakeRead(1, 1))) ++refused;
-    if (io.scheduler->SubmitTask([&](Wal&, bool) { second.Set(); })) ++refused;
+    if (io.scheduler->SubmitTask(0, [&](Wal&, bool) { second.Set(); })) ++refused;
   }));
   REQUIRE(second.Await());
   REQUIRE(io.sink->AwaitWritten(1, UnitId(1)));
@@ -141,9 +141,9 @@ TEST_CASE("The number of tasks is bounded", "[io_scheduler][life]") {
   options.tasks_max = 2;
   IoHarness io(options);
   io.HoldWriter(1);
-  CHECK_FALSE(io.scheduler->SubmitTask([](Wal&, bool) {}));
-  CHECK_FALSE(io.scheduler->SubmitTask([](Wal&, bool) {}));
-  CHECK(io.scheduler->SubmitTask([](Wal&, bool) {}) == RaftErrc::ProposalQueueFull);
+  CHECK_FALSE(io.scheduler->SubmitTask(0, [](Wal&, bool) {}));
+  CHECK_FALSE(io.scheduler->SubmitTask(0, [](Wal&, bool) {}));
+  CHECK(io.scheduler->SubmitTask(0, [](Wal&, bool) {}) == RaftErrc::ProposalQueueFull);
 }
 
 TEST_CASE("Stop cancels tasks that did not run, and calls each", "[io_scheduler][life]") {
@@ -151,7 +151,7 @@ TEST_CASE("Stop cancels tasks that did not run, and calls each", "[io_scheduler]
   io.HoldWriter(1);
   std::atomic<int> cancelled_tasks{0};
   for (int i = 0; i < 10; ++i) {
-    REQUIRE_FALSE(io.scheduler->SubmitTask([&](Wal&, bool cancelled) {
+    REQUIRE_FALSE(io.scheduler->SubmitTask(0, [&](Wal&, bool cancelled) {
       const bool refused = io.Write(MakeUnit(5, 1)) == RaftErrc::NodeStopped;
       if (cancelled && refused) ++cancelled_tasks;
     }));
@@ -260,7 +260,8 @@ TEST_CASE("Abort finishes the running write and drops the rest unanswered",
   REQUIRE_FALSE(io.scheduler->SubmitRead(MakeRead(1, 2), dropped));
   bool task_ran = false;
   auto captured = std::make_shared<int>(0);
-  REQUIRE_FALSE(io.scheduler->SubmitTask([&task_ran, captured](Wal&, bool) { task_ran = true; }));
+  REQUIRE_FALSE(
+      io.scheduler->SubmitTask(0, [&task_ran, captured](Wal&, bool) { task_ran = true; }));
 
   Event aborted;
   std::thread aborter([&] {
@@ -341,7 +342,7 @@ TEST_CASE("The last reference may go in a task", "[io_scheduler][life]") {
   const auto destroyed = std::make_shared<Event>();
   std::atomic<bool> ready{false};
   FairIoScheduler& scheduler = *owner;
-  REQUIRE_FALSE(scheduler.SubmitTask([&owner, &ready, destroyed](Wal&, bool) {
+  REQUIRE_FALSE(scheduler.SubmitTask(0, [&owner, &ready, destroyed](Wal&, bool) {
     while (!ready) std::this_thread::yield();
     owner.reset();
     destroyed->Set();

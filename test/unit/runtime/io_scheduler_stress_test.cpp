@@ -81,7 +81,7 @@ void Produce(FairIoScheduler& scheduler, const std::shared_ptr<JudgingSink>& sin
     error_code error;
     switch (random() % 16) {
       case 0:
-        error = scheduler.SubmitTask([&tasks_ran](Wal&, bool) { ++tasks_ran; });
+        error = scheduler.SubmitTask(lane, [&tasks_ran](Wal&, bool) { ++tasks_ran; });
         if (!error) ++accepted.tasks;
         break;
       case 1:
@@ -113,8 +113,9 @@ void Produce(FairIoScheduler& scheduler, const std::shared_ptr<JudgingSink>& sin
 
 enum class Ending { kStop, kStopEarly, kFail, kAbort };
 
-void Judge(const JudgingSink& sink, const std::array<Accepted, kProducers>& accepted,
-           std::uint64_t tasks_ran, Ending ending) {
+void Judge(const JudgingSink& sink, const ScriptedWal& wal,
+           const std::array<Accepted, kProducers>& accepted, std::uint64_t tasks_ran,
+           Ending ending) {
   CHECK(sink.breaches() == 0);
   std::uint64_t tasks = 0;
   std::uint64_t units = 0;
@@ -131,6 +132,7 @@ void Judge(const JudgingSink& sink, const std::array<Accepted, kProducers>& acce
     REQUIRE(state.reads == own.reads[lane]);
     const bool lost = state.answered < own.units[lane];
     REQUIRE(state.lost_from == (lost ? state.answered + 1 : 0));
+    if (lost) REQUIRE(wal.has_failed(wal.FileSetOf(lane)));
     if (ending != Ending::kFail) REQUIRE_FALSE(lost);
   }
   for (const Accepted& own : accepted) tasks += own.tasks;
@@ -152,7 +154,8 @@ void RunRound(std::uint64_t seed, Ending ending) {
   options.batch_partitions_max = 1 + random() % kLanes;
   options.batch_lane_units_max = 1 + random() % 8;
   options.reader_threads = 1 + random() % 3;
-  const auto wal = std::make_shared<ScriptedWal>();
+  const std::size_t file_sets = 1 + random() % 4;
+  const auto wal = std::make_shared<ScriptedWal>(file_sets);
   const std::uint64_t end_at = 1 + random() % 200;  // writes
   if (ending == Ending::kFail) wal->fail_at_write = end_at;
   const auto clock = std::make_shared<ManualClock>();
@@ -160,6 +163,14 @@ void RunRound(std::uint64_t seed, Ending ending) {
   const auto sink = std::make_shared<JudgingSink>();
   FairIoScheduler scheduler(options, clock);
   REQUIRE_FALSE(scheduler.Start(wal));
+  Event opened;
+  error_code refused;
+  REQUIRE_FALSE(scheduler.SubmitTask(0, [&](Wal&, bool) {
+    refused = scheduler.UseFileSets();
+    opened.Set();
+  }));
+  REQUIRE(opened.Await());
+  REQUIRE_FALSE(refused);
 
   const bool early = ending == Ending::kStopEarly || ending == Ending::kAbort;
   std::atomic<std::uint64_t> tasks_ran{0};
@@ -193,7 +204,7 @@ void RunRound(std::uint64_t seed, Ending ending) {
   CHECK(wal->breach().empty());
   CHECK(wal->is_closed());
   CHECK(scheduler.Statistics().queued_write_bytes == 0);
-  Judge(*sink, accepted, tasks_ran, ending);
+  Judge(*sink, *wal, accepted, tasks_ran, ending);
 }
 
 // A run of units that a store accepts: appends, truncations, terms, hints and removals.
@@ -293,7 +304,7 @@ TEST_CASE("A merged write stores what its units would store one by one", "[io_sc
     Event go;
     Event opened;
     error_code open_error;
-    REQUIRE_FALSE(scheduler.SubmitTask([&](Wal& wal, bool) {
+    REQUIRE_FALSE(scheduler.SubmitTask(0, [&](Wal& wal, bool) {
       open_error = wal.Open(identity, detail);
       opened.Set();
       static_cast<void>(go.Await());

@@ -343,7 +343,7 @@ TEST_CASE("A failed write fails the whole domain, for good", "[io_scheduler]") {
   REQUIRE_FALSE(io.Read(MakeRead(1, 1)));
   REQUIRE(io.sink->AwaitReads(1));
   Event ran;
-  REQUIRE_FALSE(io.scheduler->SubmitTask([&](Wal&, bool cancelled) {
+  REQUIRE_FALSE(io.scheduler->SubmitTask(0, [&](Wal&, bool cancelled) {
     if (!cancelled) ran.Set();
   }));
   REQUIRE(ran.Await());
@@ -493,7 +493,7 @@ TEST_CASE("A linger ends by bytes, by a task and by a stop", "[io_scheduler]") {
   CHECK(io.wal->batches().size() == 1);
   REQUIRE_FALSE(io.Write(MakeUnit(1, 4)));
   Event ran;
-  REQUIRE_FALSE(io.scheduler->SubmitTask([&](Wal&, bool) { ran.Set(); }));
+  REQUIRE_FALSE(io.scheduler->SubmitTask(0, [&](Wal&, bool) { ran.Set(); }));
   REQUIRE(ran.Await());
   REQUIRE_FALSE(io.Write(MakeUnit(2, 1)));
   io.StopAndWait();
@@ -512,7 +512,7 @@ TEST_CASE("A full disk is said and taken back", "[io_scheduler]") {
     REQUIRE_FALSE(io.Write(MakeUnit(1, u)));
     REQUIRE(io.sink->AwaitWritten(1, UnitId(u)));
     Event behind;  // a task runs after the look that follows the write
-    REQUIRE_FALSE(io.scheduler->SubmitTask([&](Wal&, bool) { behind.Set(); }));
+    REQUIRE_FALSE(io.scheduler->SubmitTask(0, [&](Wal&, bool) { behind.Set(); }));
     REQUIRE(behind.Await());
   };
   write();

@@ -59,7 +59,8 @@ class SlowDisk final : public IoScheduler {
   error_code SubmitRead(ReadRequest, std::shared_ptr<IoSink>) override {
     return RaftErrc::ProposalQueueFull;
   }
-  error_code SubmitTask(std::function<void(Wal&, bool)>) override { return {}; }
+  error_code UseFileSets() override { return {}; }
+  error_code SubmitTask(PartitionId, std::function<void(Wal&, bool)>) override { return {}; }
   error_code SubmitFileTask(std::function<void(bool)>) override { return {}; }
   bool IsSaturated(PartitionId) const noexcept override { return is_saturated; }
   IoStatistics Statistics() const noexcept override { return {}; }

@@ -90,12 +90,21 @@ class ScriptedWal final : public Wal {
   };
   using Batch = std::vector<WrittenUnit>;
 
-  Gate writes;
+  explicit ScriptedWal(std::size_t file_sets = 1) : sets_(file_sets) {}
+
+  Gate writes;  // of partition 0's file set
   Gate reads;
-  std::atomic<std::uint64_t> fail_at_write{0};  // counted from 1; 0: never
+  std::atomic<std::uint64_t> fail_at_write{0};  // of all sets, counted from 1; 0: never
   std::atomic<std::uint64_t> free_bytes{UINT64_MAX};
   mutable std::atomic<int> free_looks{0};
   std::function<void()> on_write;  // on the writer's thread, set before the start
+
+  [[nodiscard]] std::size_t FileSets() const noexcept override { return sets_.size(); }
+  Gate& writes_of(std::size_t set) { return set == 0 ? writes : sets_[set].gate; }
+  // Its next write fails.
+  void FailSet(std::size_t set) { sets_[set].fails = true; }
+  [[nodiscard]] bool is_writing(std::size_t set) const noexcept { return sets_[set].writers > 0; }
+  [[nodiscard]] bool has_failed(std::size_t set) const noexcept { return sets_[set].failed; }
 
   // What has been called, in order.
   [[nodiscard]] std::vector<Batch> batches() const {
@@ -112,7 +121,12 @@ class ScriptedWal final : public Wal {
     return breach_;
   }
   [[nodiscard]] bool is_closed() const noexcept { return closed_; }
-  [[nodiscard]] bool is_writing() const noexcept { return writers_ > 0; }
+  [[nodiscard]] bool is_writing() const noexcept {
+    for (const Set& set : sets_) {
+      if (set.writers > 0) return true;
+    }
+    return false;
+  }
 
   error_code Open(std::optional<StoreIdentity>&, std::string&) override { return {}; }
   error_code Create(const StoreIdentity&) override { return {}; }
@@ -120,14 +134,17 @@ class ScriptedWal final : public Wal {
   error_code Recover(PartitionId, RecoveredPartition&) override { return {}; }
 
   error_code Write(std::span<const WriteUnit* const> units) override {
-    if (writers_.fetch_add(1) != 0) Breach("two writes at once");
+    const std::size_t number_of_set = units.empty() ? 0 : FileSetOf(units.front()->partition);
+    Set& set = sets_[number_of_set];
+    if (set.writers.fetch_add(1) != 0) Breach("two writes of a file set at once");
     if (closed_) Breach("a write after Close");
-    if (failed_) Breach("a write after a failed write");
+    if (set.failed) Breach("a write after a failed write");
     if (units.empty()) Breach("an empty write");
     std::set<std::uint32_t> seen;
     Batch batch;
     for (const WriteUnit* unit : units) {
       if (!seen.insert(unit->partition.value()).second) Breach("a partition twice in one write");
+      if (FileSetOf(unit->partition) != number_of_set) Breach("two file sets in one write");
       batch.push_back({unit->partition, unit->unit, unit->SizeBytes()});
     }
     std::uint64_t number = 0;
@@ -137,10 +154,10 @@ class ScriptedWal final : public Wal {
       number = batches_.size();
     }
     if (on_write) on_write();
-    writes.Pass();
-    const bool fails = number == fail_at_write;
-    if (fails) failed_ = true;
-    --writers_;
+    writes_of(number_of_set).Pass();
+    const bool fails = number == fail_at_write || set.fails;
+    if (fails) set.failed = true;
+    --set.writers;
     return fails ? error_code(RaftErrc::WalUnavailable) : error_code();
   }
 
@@ -171,7 +188,7 @@ class ScriptedWal final : public Wal {
   WalStatistics Statistics() const noexcept override { return {}; }
   void Close() noexcept override {
     if (closed_.exchange(true)) Breach("Close twice");
-    if (writers_ > 0) Breach("Close beside a write");
+    if (is_writing()) Breach("Close beside a write");
   }
 
   void Breach(const char* what) {
@@ -180,13 +197,19 @@ class ScriptedWal final : public Wal {
   }
 
  private:
+  struct Set {
+    Gate gate;
+    std::atomic<int> writers{0};
+    std::atomic<bool> fails{false};
+    std::atomic<bool> failed{false};
+  };
+
+  std::vector<Set> sets_;
   mutable std::mutex mutex_;
   std::vector<Batch> batches_;
   std::vector<ReadRequest> read_order_;
   std::set<std::uint32_t> reading_;
   std::string breach_;
-  std::atomic<int> writers_{0};
-  std::atomic<bool> failed_{false};
   std::atomic<bool> closed_{false};
 };
 
