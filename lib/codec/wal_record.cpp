@@ -25,6 +25,7 @@ enum class RecordType : std::uint8_t {
   kMetadata = 5,
   kBatchNumber = 6,
   kApplication = 7,
+  kShard = 8,
 };
 
 std::uint32_t ChecksumOfPartition(PartitionId partition) noexcept {
@@ -279,6 +280,26 @@ std::optional<std::uint64_t> DecodeBatchNumberRecord(ByteSpan record) noexcept {
   const auto number = reader.Get<std::uint64_t>();
   if (!reader.AtEnd()) return std::nullopt;
   return number;
+}
+
+ShardRecordBytes EncodeShardRecord(const ShardRecord& shard) noexcept {
+  ShardRecordBytes record;
+  ByteWriter writer = BeginAt(record.data(), RecordType::kShard);
+  writer.Put(shard.store);
+  writer.Put(shard.shards);
+  writer.Put(shard.shard);
+  Seal(record, 0);
+  return record;
+}
+
+std::optional<ShardRecord> DecodeShardRecord(ByteSpan record) noexcept {
+  ByteReader reader = Unseal(record, RecordType::kShard, 0);
+  ShardRecord shard;
+  shard.store = reader.Get<std::uint64_t>();
+  shard.shards = reader.Get<std::uint32_t>();
+  shard.shard = reader.Get<std::uint32_t>();
+  if (!reader.AtEnd()) return std::nullopt;
+  return shard;
 }
 
 RecordBytes EncodeMetadataRecord(std::string_view key, ByteSpan value) {

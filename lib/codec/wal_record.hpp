@@ -72,6 +72,21 @@ using BatchNumberRecord = std::array<std::byte, kBatchNumberRecordBytes>;
 [[nodiscard]] BatchNumberRecord EncodeBatchNumberRecord(std::uint64_t number) noexcept;
 [[nodiscard]] std::optional<std::uint64_t> DecodeBatchNumberRecord(ByteSpan record) noexcept;
 
+// Which part of which store a file is, where a store consists of several.
+struct ShardRecord {
+  ShardRecord() = default;
+  ShardRecord(std::uint64_t store_id, std::uint32_t shard_count, std::uint32_t shard_number)
+      : store(store_id), shards(shard_count), shard(shard_number) {}
+  std::uint64_t store = 0;   // drawn when the store is created
+  std::uint32_t shards = 0;  // of the store
+  std::uint32_t shard = 0;   // this one, from 0; in the record of the whole store: `shards`
+  friend bool operator==(const ShardRecord&, const ShardRecord&) = default;
+};
+inline constexpr std::size_t kShardRecordBytes = 24;
+using ShardRecordBytes = std::array<std::byte, kShardRecordBytes>;
+[[nodiscard]] ShardRecordBytes EncodeShardRecord(const ShardRecord& shard) noexcept;
+[[nodiscard]] std::optional<ShardRecord> DecodeShardRecord(ByteSpan record) noexcept;
+
 [[nodiscard]] RecordBytes EncodeMetadataRecord(std::string_view key, ByteSpan value);
 [[nodiscard]] std::optional<ByteSpan> DecodeMetadataRecord(std::string_view key,
                                                            ByteSpan record) noexcept;

@@ -82,6 +82,9 @@ void DecodeOfStore(std::size_t type, RecordBytes record, bool seal) {
   } else if (type == 6) {
     const auto number = codec::DecodeBatchNumberRecord(record);
     FUZZ_REQUIRE(!number || Same(codec::EncodeBatchNumberRecord(*number), record));
+  } else if (type == 9) {
+    const auto shard = codec::DecodeShardRecord(record);
+    FUZZ_REQUIRE(!shard || Same(codec::EncodeShardRecord(*shard), record));
   } else {
     // The checksum of a slot is its last field; what follows is another slot's page.
     record.resize(codec::kSyncedSlotBytes);
@@ -94,7 +97,7 @@ void DecodeOfStore(std::size_t type, RecordBytes record, bool seal) {
 }
 
 void RunBytes(Choices& choices) {
-  const std::size_t type = choices.Below(9);
+  const std::size_t type = choices.Below(10);
   const bool seal = choices.Byte() != 0xff;
   const ByteSpan rest = choices.rest();
   RecordBytes record(rest.begin(), rest.end());
@@ -102,7 +105,7 @@ void RunBytes(Choices& choices) {
   const bool of_partition = type <= 3 || type == 8;
   if (seal && of_partition) Seal(record, PartitionChecksum());
   if (seal && type == 5) Seal(record, codec::Crc32c(AsBytes(kKey)));
-  if (seal && (type == 4 || type == 6)) Seal(record, 0);
+  if (seal && (type == 4 || type == 6 || type == 9)) Seal(record, 0);
   if (of_partition) return DecodeOfPartition(type, record);
   DecodeOfStore(type, std::move(record), seal);
 }
@@ -170,6 +173,7 @@ std::vector<std::string> Seeds() {
           seed(5, codec::EncodeMetadataRecord(kKey, AsBytes("value"))),
           seed(6, codec::EncodeBatchNumberRecord(17)),
           seed(7, codec::EncodeSyncedSlot(17)),
+          seed(9, codec::EncodeShardRecord({17, 4, 2})),
           seed(8, codec::EncodeApplicationRecord(kPartition, {kIndex, LogIndex(3)})),
           {1, 9, 2, 5, 2, 1, 2, 1, 4, 2, 1, 3, 1, 1, 3, 5, 1, 1, 0, 0, 2, 'a', 'b', 3, 1, 77}};
 }

@@ -70,6 +70,8 @@ TEST_CASE("wal record: golden bytes", "[wal_record]") {
         "0000006331");
   CHECK(Hex(EncodeMetadataRecord("key", AsBytes("value"))) == "0e87b9b20105000076616c7565");
   CHECK(Hex(EncodeBatchNumberRecord(0x0102030405060708)) == "6e7ad0cd010600000807060504030201");
+  CHECK(Hex(EncodeShardRecord({0x0102030405060708, 0x11121314, 0x21222324})) ==
+        "c1a2f1fa0108000008070605040302011413121124232221");
   CHECK(Hex(EncodeSyncedSlot(0x0102030405060708)) == "4b4d53590100000008070605040302016b81321d");
 }
 
@@ -102,6 +104,8 @@ TEST_CASE("wal record: decoding gives back what was encoded", "[wal_record]") {
   CHECK(AsText(*value) == "value");
   CHECK(DecodeBatchNumberRecord(EncodeBatchNumberRecord(77)) == 77);
   CHECK(DecodeSyncedSlot(EncodeSyncedSlot(77)) == 77);
+  const ShardRecord shard(0x0102030405060708, 4, 2);
+  CHECK(DecodeShardRecord(EncodeShardRecord(shard)) == shard);
 }
 
 TEST_CASE("wal record: a record in another place is not accepted", "[wal_record]") {
@@ -154,6 +158,9 @@ TEST_CASE("wal record: damage is noticed", "[wal_record]") {
   const BatchNumberRecord number = EncodeBatchNumberRecord(5);
   CheckDamage({number.begin(), number.end()},
               [](ByteSpan record) { return DecodeBatchNumberRecord(record).has_value(); });
+  const ShardRecordBytes shard = EncodeShardRecord({7, 4, 2});
+  CheckDamage({shard.begin(), shard.end()},
+              [](ByteSpan record) { return DecodeShardRecord(record).has_value(); });
   SyncedSlot slot = EncodeSyncedSlot(5);
   for (std::size_t bit = 0; bit < 8 * slot.size(); ++bit) {
     slot[bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
