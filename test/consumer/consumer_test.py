@@ -14,7 +14,8 @@ import sys
 import tempfile
 
 PROGRAMS = {'memory_network': 'kommander', 'parts': 'kommander', 'faulty_wal': 'kommander-testing'}
-OPTIONAL_HEADERS = ('configuration_file.hpp', 'rocksdb_wal.hpp', 'tcp_transport.hpp')
+OPTIONAL_HEADERS = ('configuration_file.hpp', 'rocksdb_wal.hpp', 'sqlite_wal.hpp',
+                    'tcp_transport.hpp')
 
 
 def run(*command, **more):

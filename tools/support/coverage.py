@@ -16,7 +16,7 @@ from support.steps import Report, jobs_default, say  # noqa: E402
 
 FOLDER = 'lib/raft/'
 OPTIONS = ['-Db_coverage=true', '-Dbuildtype=debug', '-Doptimization=0', '-Dbenches=false',
-           '-Drocksdb=disabled', '-Dtcp=disabled']
+           '-Drocksdb=disabled', '-Dsqlite=disabled', '-Dtcp=disabled']
 # What no test can take: the branches of exceptions, which the core does not throw, those of an
 # assertion that holds, and those of lines without code.
 EXCLUDED = ['--exclude-throw-branches', '--exclude-unreachable-branches',

@@ -19,7 +19,7 @@ NAME_WIDTH = 19
 BOUNDS = ['-rss_limit_mb=256', '-malloc_limit_mb=32', '-timeout=10']
 OPTIONS = ['-Dfuzz=true', '-Db_sanitize=address,undefined', '-Db_lundef=false',
            '-Dbuildtype=debugoptimized', '-Dbenches=false', '-Dexamples=enabled',
-           '-Drocksdb=disabled', '-Dtcp=enabled', '-Djson=enabled']
+           '-Drocksdb=disabled', '-Dsqlite=disabled', '-Dtcp=enabled', '-Djson=enabled']
 # What is freed waits in AddressSanitizer's quarantine, which must not count as the target's memory.
 ENVIRONMENT = {'ASAN_OPTIONS': 'quarantine_size_mb=16:detect_stack_use_after_return=0',
                'UBSAN_OPTIONS': 'print_stacktrace=1'}

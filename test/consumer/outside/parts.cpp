@@ -14,6 +14,9 @@
 #if __has_include(<kommander/rocksdb_wal.hpp>)
 #include <kommander/rocksdb_wal.hpp>
 #endif
+#if __has_include(<kommander/sqlite_wal.hpp>)
+#include <kommander/sqlite_wal.hpp>
+#endif
 #if __has_include(<kommander/tcp_transport.hpp>)
 #include <kommander/tcp_transport.hpp>
 #endif
@@ -30,9 +33,7 @@ bool ReadsConfiguration() {
 #endif
 }
 
-bool KeepsLog([[maybe_unused]] const std::string& folder) {
-#if __has_include(<kommander/rocksdb_wal.hpp>)
-  const auto wal = MakeRocksDbWal(RocksDbWalOptions(folder));
+[[maybe_unused]] bool Keeps(const std::shared_ptr<Wal>& wal) {
   std::optional<StoreIdentity> identity;
   std::string detail;
   std::optional<Payload> value;
@@ -40,9 +41,16 @@ bool KeepsLog([[maybe_unused]] const std::string& folder) {
   const bool is_good = !wal->GetMetadata("key", value) && value->text() == "text";
   wal->Close();
   return is_good;
-#else
-  return true;
+}
+
+bool KeepsLogs([[maybe_unused]] const std::string& folder) {
+#if __has_include(<kommander/rocksdb_wal.hpp>)
+  if (!Keeps(MakeRocksDbWal(RocksDbWalOptions(folder + "/rocksdb")))) return false;
 #endif
+#if __has_include(<kommander/sqlite_wal.hpp>)
+  if (!Keeps(MakeSqliteWal(SqliteWalOptions(folder + "/sqlite")))) return false;
+#endif
+  return true;
 }
 
 bool HasTransport() {
@@ -56,5 +64,5 @@ bool HasTransport() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return argc == 2 && ReadsConfiguration() && KeepsLog(argv[1]) && HasTransport() ? 0 : 1;
+  return argc == 2 && ReadsConfiguration() && KeepsLogs(argv[1]) && HasTransport() ? 0 : 1;
 }
