@@ -27,7 +27,8 @@ constexpr Kind kKinds[] = {
     {"ENOSPC once", {ENOSPC, false}}, {"ENOSPC for good", {ENOSPC, true}},
     {"a short write", {0, false}},
 };
-constexpr std::size_t kShareStep = 17;  // prime to the number of kinds
+constexpr std::uint32_t kFarPartitions = 1'000'000;  // the script has none beyond; of file set 0
+constexpr std::size_t kShareStep = 17;               // prime to the number of kinds
 
 struct Counts {
   std::size_t cases = 0;
@@ -105,22 +106,31 @@ class IoErrors {
     return true;
   }
 
-  // A log that has failed takes nothing more, also when the disk is well again.
+  // A file set that has failed takes nothing more, also when the disk is well again; another goes
+  // on. The first call to each tells which one it is.
   void CheckFailStop() {
     FileTrace::Instance().Heal();
-    Step write;
-    WriteUnit& unit = write.units.emplace_back();
-    unit.partition = PartitionId(78);
-    unit.boundary.emplace();
-    Step metadata;
-    metadata.kind = Step::Kind::kMetadata;
-    Step removal;
-    removal.kind = Step::Kind::kDelete;
-    for (const Step* step : {&write, &metadata, &removal, &write}) {
-      if (crash::Run(*workshop_.wal(), *step) != RaftErrc::StorageFailed) {
-        Problem("a call after the failure was not refused");
+    std::size_t failed = 0;
+    for (std::uint32_t set = 0; set < workshop_.wal()->FileSets(); ++set) {
+      Step removal;
+      removal.kind = Step::Kind::kDelete;
+      removal.partition = PartitionId(set + kFarPartitions);
+      const error_code first = crash::Run(*workshop_.wal(), removal);
+      if (!first) continue;
+      ++failed;
+      Step write;
+      WriteUnit& unit = write.units.emplace_back();
+      unit.partition = removal.partition;
+      unit.boundary.emplace();
+      Step metadata = removal;
+      if (set == 0) metadata.kind = Step::Kind::kMetadata;
+      for (const Step* step : {&write, &metadata, &removal, &write}) {
+        if (crash::Run(*workshop_.wal(), *step) != RaftErrc::StorageFailed) {
+          Problem("a call after the failure was not refused");
+        }
       }
     }
+    if (failed == 0) Problem("no call after the failure was refused");
   }
 
   void CheckRestarts(const Contents& before, const Contents& after) {

@@ -211,6 +211,19 @@ class Comparer {
   Comparison comparison_;
 };
 
+// One call for each file set, until one fails.
+error_code WriteBySet(Wal& wal, const std::vector<WriteUnit>& units) {
+  for (std::size_t set = 0; set < wal.FileSets(); ++set) {
+    std::vector<const WriteUnit*> chosen;
+    for (const WriteUnit& unit : units) {
+      if (unit.partition.value() % wal.FileSets() == set) chosen.push_back(&unit);
+    }
+    if (chosen.empty()) continue;
+    if (const error_code error = wal.Write(chosen)) return error;
+  }
+  return {};
+}
+
 }  // namespace
 
 void Contents::Apply(const Step& step) {
@@ -232,11 +245,7 @@ error_code Run(Wal& wal, const Step& step) {
     case Step::Kind::kCreate: return wal.Create(MakeIdentity());
     case Step::Kind::kDelete: return wal.DeletePartition(step.partition);
     case Step::Kind::kMetadata: return wal.PutMetadata(step.key, step.value);
-    case Step::Kind::kWrite: {
-      std::vector<const WriteUnit*> units;
-      for (const WriteUnit& unit : step.units) units.push_back(&unit);
-      return wal.Write(units);
-    }
+    case Step::Kind::kWrite: return WriteBySet(wal, step.units);
     case Step::Kind::kReopen: break;
   }
   return RaftErrc::InvalidArgument;

@@ -42,7 +42,7 @@ struct ScriptOptions {
 
 [[nodiscard]] std::vector<Step> MakeScript(const ScriptOptions& options);
 
-// Makes the call of a step, any but kReopen.
+// Makes the calls of a step, any but kReopen: more than one if the log has several file sets.
 [[nodiscard]] error_code Run(Wal& wal, const Step& step);
 
 // What a log holds, beside what it may hold.
