@@ -49,6 +49,8 @@ class FrameReader {
   // The next whole frame. Refused is final; error() says why.
   [[nodiscard]] Result Next(Frame& frame);
   [[nodiscard]] FrameError error() const noexcept { return error_; }
+  // How many whole frames were handed out.
+  [[nodiscard]] std::uint64_t frames() const noexcept { return sequence_ - (has_header_ ? 1 : 0); }
   // Bytes of an unfinished frame were received: an end of the stream now truncates it.
   [[nodiscard]] bool InsideFrame() const noexcept { return has_header_ || begin_ != end_; }
 

@@ -87,12 +87,15 @@ bool DecodeReject(ByteSpan payload, error_code& reason, std::string& text) {
   return true;
 }
 
+std::uint16_t ChooseVersion(const Hello& local, const Hello& peer) noexcept {
+  if (peer.version_min > peer.version_max) return kNoVersion;
+  const std::uint16_t highest = std::min(local.version_max, peer.version_max);
+  return highest >= std::max(local.version_min, peer.version_min) ? highest : kNoVersion;
+}
+
 error_code CheckGreeting(const Hello& local, const Greeting& greeting, NodeId dialled) noexcept {
   const Hello& peer = greeting.hello;
-  if (peer.version_min > peer.version_max || peer.version_min > local.version_max ||
-      peer.version_max < local.version_min) {
-    return RaftErrc::VersionMismatch;
-  }
+  if (ChooseVersion(local, peer) == kNoVersion) return RaftErrc::VersionMismatch;
   if (peer.cluster_id != local.cluster_id) return RaftErrc::ClusterIdMismatch;
   // The node that this process dialled turned out to be this process.
   if (peer.nonce == local.nonce && peer.nonce != 0) return RaftErrc::UnexpectedPeer;

@@ -1,15 +1,19 @@
 // What two nodes say to each other before any message: hello, hello-ack, reject. Also the part of
 // the judgement that needs no memory; pins, roster and bootstrap digest are the host's business.
-// Bytes: docs/protocol.md.
+// Bytes: docs/protocol.md. They, and the frames that they come in, are the same in every version of
+// the protocol: before them none has been chosen.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include <kommander/errors.hpp>
 #include <kommander/payload.hpp>
 #include <kommander/transport.hpp>
+
+#include "codec/messages.hpp"
 
 namespace kommander::codec {
 
@@ -30,6 +34,10 @@ struct Greeting {
 [[nodiscard]] Payload EncodeReject(error_code reason);
 // False when malformed. An unknown number becomes UnexpectedPeer.
 [[nodiscard]] bool DecodeReject(ByteSpan payload, error_code& reason, std::string& text);
+
+// The version that the two speak: the highest that both know, kNoVersion when there is none. Each
+// side comes to the same one, so nothing has to announce it.
+[[nodiscard]] std::uint16_t ChooseVersion(const Hello& local, const Hello& peer) noexcept;
 
 // What `local` must refuse at once. `dialled` is the node that `local` meant to reach, 0 for an
 // accepted connection.

@@ -179,14 +179,15 @@ bool GetBody(MessageType type, std::uint8_t flags, ByteReader& reader, ReceiveBu
 }
 
 // `kind` is raised to what the message needs.
-bool GetMessage(ByteReader& reader, ReceiveBuffer& buffer, FrameKind& kind, Message& message) {
+bool GetMessage(std::uint8_t last_type, ByteReader& reader, ReceiveBuffer& buffer, FrameKind& kind,
+                Message& message) {
   const auto type = reader.Get<std::uint8_t>();
   const auto flags = reader.Get<std::uint8_t>();
   const auto reserved = reader.Get<std::uint16_t>();
   message.partition = PartitionId(reader.Get<std::uint32_t>());
   message.term = GetTerm(reader);
   message.stamp = HlcTimestamp::FromWord(reader.Get<std::uint64_t>(), message.from);
-  if (!reader.ok() || type == 0 || type > kMessageTypeMax) return false;
+  if (!reader.ok() || type == 0 || type > last_type) return false;
   if (reserved != 0 || (flags & ~kFlagMask[type]) != 0) return false;
   kind = std::max(kind, kKindOfType[type]);
   return GetBody(static_cast<MessageType>(type), flags, reader, buffer, message.body);
@@ -216,7 +217,7 @@ FrameError DecodeMessages(FrameKind kind, ByteSpan payload, Route route, Receive
     Message& message = messages.emplace_back();
     message.from = from;
     message.to = to;
-    good = GetMessage(reader, buffer, needed, message);
+    good = GetMessage(LastTypeOf(route.version), reader, buffer, needed, message);
   }
   // A frame is of the smallest kind that may hold it, so that each batch has one spelling.
   if (good && reader.AtEnd() && needed == kind) return FrameError::kNone;

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <kommander/transport.hpp>
+
 #include "codec/frame.hpp"
 
 namespace kommander::codec {
@@ -25,6 +27,13 @@ enum class MessageType : std::uint8_t {
   kForwardReply = 14,
 };
 inline constexpr std::uint8_t kMessageTypeMax = 14;
+
+// The last type of message that a version of the protocol has; 0 for one that is not spoken here.
+// What a version adds, nobody says to a peer with which an older one was chosen.
+static_assert(kProtocolVersionMin == 1 && kProtocolVersionMax == 1, "each version has its case");
+constexpr std::uint8_t LastTypeOf(std::uint16_t version) noexcept {
+  return version == 1 ? kMessageTypeMax : std::uint8_t{0};
+}
 
 inline constexpr std::uint8_t kFlagPreVote = 1;     // kVoteRequest, kVoteReply
 inline constexpr std::uint8_t kFlagTransfer = 2;    // kVoteRequest

@@ -239,6 +239,8 @@ void FrameEncoder::PutBody(const Payload& body) {
 bool FrameEncoder::Add(const Message& message) {
   const FrameKind kind = KindOf(message.body);
   const std::size_t size = EncodedBytes(message);
+  const auto type = TypeOf(message.body);
+  if (static_cast<std::uint8_t>(type) > LastTypeOf(version_)) return false;
   if (kBatchHeaderBytes + size > PayloadBytesMax(kind)) return false;
   if (open_) {
     const FrameKind merged = std::max(kind, kind_);
@@ -253,7 +255,6 @@ bool FrameEncoder::Add(const Message& message) {
   }
   if (!open_) OpenFrame(message);
   ++count_;
-  const auto type = TypeOf(message.body);
   ByteWriter writer(Extend(kMessageHeaderBytes + kFixedBytes[static_cast<std::size_t>(type)]));
   writer.Put(static_cast<std::uint8_t>(type));
   writer.Put(std::visit(FlagsOf{}, message.body));

@@ -12,11 +12,15 @@
 
 #include <kommander/messages.hpp>
 #include <kommander/payload.hpp>
+#include <kommander/transport.hpp>
 
 #include "codec/frame.hpp"
 #include "codec/frame_reader.hpp"
 
 namespace kommander::codec {
+
+// Of the protocol, as the handshake has not chosen one yet: no message can be said or understood.
+inline constexpr std::uint16_t kNoVersion = 0;
 
 inline constexpr std::size_t kBatchHeaderBytes = 12;    // sender, receiver, count
 inline constexpr std::size_t kMessageHeaderBytes = 24;  // type, flags, partition, term, stamp
@@ -37,10 +41,14 @@ inline constexpr std::size_t kAppendsBytesSoft = 64u << 10;
 // from batch to batch. Owned by one connection.
 class FrameEncoder {
  public:
+  explicit FrameEncoder(std::uint16_t version = kProtocolVersionMax) noexcept : version_(version) {}
+  // The version of the messages to come, which the handshake has chosen.
+  void Speak(std::uint16_t version) noexcept { version_ = version; }
+
   // Forgets the batch; the numbering of frames goes on.
   void Clear() noexcept;
   // The message must stay where it is, unchanged, until Clear. False: it exceeds the cap of its
-  // kind, and nothing was added.
+  // kind, or the version that is spoken does not have it, and nothing was added.
   [[nodiscard]] bool Add(const Message& message);
   // A frame of its own, copied. For everything that is not a message.
   void AddControl(FrameKind kind, ByteSpan payload);
@@ -66,6 +74,7 @@ class FrameEncoder {
   void PutAppend(const AppendRequest& append);
   void PutBody(const Payload& body);
 
+  std::uint16_t version_;
   std::unique_ptr<std::byte[]> scratch_;
   std::size_t scratch_capacity_ = 0;
   std::size_t scratch_size_ = 0;
@@ -84,10 +93,11 @@ class FrameEncoder {
   std::size_t frame_bytes_ = 0;   // before its header: bytes_
 };
 
-// Who speaks on a connection, as its handshake established.
+// Who speaks on a connection, and how, as its handshake established.
 struct Route {
   NodeId from;
   NodeId to;
+  std::uint16_t version = kProtocolVersionMax;
 };
 
 // Appends the messages of one frame to `messages`. kNone, kCorrupt or kForeign; `messages` is as it

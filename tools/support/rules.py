@@ -1,5 +1,6 @@
 # The house rules, one function each. A rule takes a Tree and yields Problems.
 import ast
+import hashlib
 import os
 import re
 import textwrap
@@ -397,6 +398,23 @@ def quoted_recipes(tree):
                                    f'no source of examples/{page.group(1)} has this block')
 
 
+# What speaks a released version of the protocol exists outside of this tree and will not change.
+FROZEN = {
+    'test/protocol/frozen_v1/frozen_v1.hpp':
+        '5c7e8a7c19934308a2009f85bc744bc01eee6cc1ef8a87bf9a8841bb6116b1b7',
+    'test/protocol/frozen_v1/golden_v1.hpp':
+        'e882b211ef135528e9cdf80ccaff24010a5ec8bb37f866b39e385b5484185ff1',
+}
+
+
+def frozen(tree):
+    """A frozen file is as it was, to the byte."""
+    for path, checksum in FROZEN.items():
+        file = tree.files.get(path)
+        if file and hashlib.sha256(file.text.encode()).hexdigest() != checksum:
+            yield file.problem(1, 'frozen', 'a frozen file is never changed')
+
+
 RULES = (arrows, pure_core, banned_names, columns, function_length, file_length, opening_comment,
          header_guard, leftovers, whitespace, coroutine_traps, dead_files, doc_links,
-         mutants, quoted_sources, quoted_recipes)
+         mutants, quoted_sources, quoted_recipes, frozen)

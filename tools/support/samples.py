@@ -127,6 +127,10 @@ BAD = {
         ({'docs/recipes/01_a.md': '# A\n```cpp\nint b;\n```\n',
           'examples/02_b/main.cpp': _HEAD + 'int b;\n'}, ('docs/recipes/01_a.md', 2)),
     ],
+    rules.frozen: [
+        ({'test/protocol/frozen_v1/frozen_v1.hpp': _HPP},
+         ('test/protocol/frozen_v1/frozen_v1.hpp', 1)),
+    ],
     rules.doc_links: [
         ({'docs/a.md': '# A\n\n[b](b.md)\n'}, ('docs/a.md', 3)),
         ({'docs/a.md': '# A\n[b](#the-b)\n'}, ('docs/a.md', 2)),

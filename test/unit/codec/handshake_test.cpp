@@ -119,3 +119,30 @@ TEST_CASE("handshake: what is refused without asking the host") {
   CHECK(judge([](Greeting& g) { g.hello.version_min = 2; }) == RaftErrc::VersionMismatch);
   CHECK(!judge([](Greeting& g) { g.hello.version_max = 7; }));
 }
+
+TEST_CASE("handshake: the version is the highest in common, and both sides come to it") {
+  const auto hello = [](unsigned low, unsigned high) {
+    Hello made;
+    made.version_min = static_cast<std::uint16_t>(low);
+    made.version_max = static_cast<std::uint16_t>(high);
+    return made;
+  };
+  CHECK(ChooseVersion(hello(1, 1), hello(1, 7)) == 1);
+  CHECK(ChooseVersion(hello(1, 3), hello(2, 7)) == 3);
+  CHECK(ChooseVersion(hello(1, 1), hello(2, 7)) == kNoVersion);
+  CHECK(ChooseVersion(hello(0, 0xffff), hello(0xffff, 0xffff)) == 0xffff);
+  // Every pair of small ranges, against what the words mean.
+  for (unsigned code = 0; code < 6 * 6 * 6 * 6; ++code) {
+    const Hello a = hello(code % 6, code / 6 % 6);
+    const Hello b = hello(code / 36 % 6, code / 216);
+    unsigned highest = 0;
+    for (unsigned version = 1; version < 6; ++version) {
+      const bool common = version >= a.version_min && version <= a.version_max &&
+                          version >= b.version_min && version <= b.version_max;
+      if (common) highest = version;
+    }
+    CAPTURE(code);
+    CHECK(ChooseVersion(a, b) == highest);
+    CHECK(ChooseVersion(b, a) == highest);
+  }
+}

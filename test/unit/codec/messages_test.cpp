@@ -352,3 +352,23 @@ TEST_CASE(
   CHECK(received.error == FrameError::kNone);
   CHECK(received.messages == mixed);
 }
+
+TEST_CASE(
+    "messages: without a version, or with one from elsewhere, nothing is said or understood") {
+  MessageSource source(21);
+  for (const std::uint16_t version : {kNoVersion, std::uint16_t{2}, std::uint16_t{0xffff}}) {
+    for (int round = 0; round < 200; ++round) {
+      FrameEncoder encoder(version);
+      const Message message = source.Next();
+      CHECK_FALSE(encoder.Add(message));
+      encoder.Finish();
+      CHECK(encoder.bytes() == 0);
+      std::vector<Message> messages;
+      const FrameKind kind = KindOf(message.body);
+      const Route route{kRoute.from, kRoute.to, version};
+      CHECK(Decode(kind, OnePayload({message}), messages, route) == FrameError::kCorrupt);
+      encoder.Speak(1);
+      CHECK(encoder.Add(message));
+    }
+  }
+}
