@@ -16,7 +16,10 @@
 #include <string>
 #include <utility>
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include <kommander/clock.hpp>
+#include <kommander/payload.hpp>
 #include <kommander/time.hpp>
 #include <kommander/transport.hpp>
 
@@ -62,10 +65,19 @@ class TcpTransportOptions {
   TcpTransportOptions&& BackOff(Duration least, Duration most) && {
     return std::move(BackOff(least, most));
   }
+  // From the first byte of a frame to its last one, on an accepted connection after its handshake;
+  // noticed with the bytes that come after that, or at the idle time. A frame has at most 16 MiB,
+  // and no peer may take for ever over it: it occupies memory. Default 30 s.
+  TcpTransportOptions& FrameTimeout(Duration time) & { return Set(frame_timeout_, time); }
+  TcpTransportOptions&& FrameTimeout(Duration time) && { return std::move(FrameTimeout(time)); }
   // A connection whose other end stays silent for so long is given up; three pings are sent in this
   // time. The same on all nodes. Default 6 s.
   TcpTransportOptions& IdleTimeout(Duration time) & { return Set(idle_timeout_, time); }
   TcpTransportOptions&& IdleTimeout(Duration time) && { return std::move(IdleTimeout(time)); }
+  // Whether Start listens by itself. False: it ignores the endpoint to listen on, and peers get in
+  // through Accept alone. Default true.
+  TcpTransportOptions& Listen(bool listens) & { return Set(listens_, listens); }
+  TcpTransportOptions&& Listen(bool listens) && { return std::move(Listen(listens)); }
   // Of the pauses' jitter. Different on each node. Default 1.
   TcpTransportOptions& Seed(std::uint64_t seed) & { return Set(seed_, seed); }
   TcpTransportOptions&& Seed(std::uint64_t seed) && { return std::move(Seed(seed)); }
@@ -76,9 +88,11 @@ class TcpTransportOptions {
   [[nodiscard]] std::size_t connections_max() const noexcept { return connections_max_; }
   [[nodiscard]] std::size_t silent_max() const noexcept { return silent_max_; }
   [[nodiscard]] Duration handshake_timeout() const noexcept { return handshake_timeout_; }
+  [[nodiscard]] Duration frame_timeout() const noexcept { return frame_timeout_; }
   [[nodiscard]] Duration back_off_least() const noexcept { return back_off_least_; }
   [[nodiscard]] Duration back_off_most() const noexcept { return back_off_most_; }
   [[nodiscard]] Duration idle_timeout() const noexcept { return idle_timeout_; }
+  [[nodiscard]] bool listens() const noexcept { return listens_; }
   [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
 
  private:
@@ -93,15 +107,18 @@ class TcpTransportOptions {
   std::size_t connections_max_ = 1024;
   std::size_t silent_max_ = 64;
   Duration handshake_timeout_ = std::chrono::seconds(5);
+  Duration frame_timeout_ = std::chrono::seconds(30);
   Duration back_off_least_ = std::chrono::milliseconds(50);
   Duration back_off_most_ = std::chrono::seconds(2);
   Duration idle_timeout_ = std::chrono::seconds(6);
   std::uint64_t seed_ = 1;
+  bool listens_ = true;
 };
 
 // Start: `listen` names an IP address of this machine, "localhost", or nothing, which means every
-// IPv4 address; port 0 takes a free one. The context must outlive the transport, unless Stop has
-// completed. The destructor without Stop closes everything as the context runs on.
+// IPv4 address; port 0 takes a free one; with Listen(false) it is not looked at. The context must
+// outlive the transport, unless Stop has completed. The destructor without Stop closes everything
+// as the context runs on.
 class TcpTransport final : public Transport {
  public:
   // All waiting goes through `clock`.
@@ -118,8 +135,27 @@ class TcpTransport final : public Transport {
   [[nodiscard]] TransportStatistics Statistics() const noexcept override;
   void Stop(std::function<void()> done) override;
 
-  // Where it listens, with the port that the system chose; empty before Start. Thread-safe.
+  // Where it listens, with the port that the system chose; empty before Start, and with
+  // Listen(false) for good. Thread-safe.
   [[nodiscard]] Endpoint BoundEndpoint() const;
+
+  // Takes over a connection that the application has accepted itself, one port serving several
+  // protocols for example, and handles it like one of its own listener: the same bounds, deadlines
+  // and refusals, the handshake's time beginning now. `bytes_read` is what the application has read
+  // of it to find out what it is; they are copied. Every frame of this protocol begins with "KMDR".
+  //
+  // The socket may belong to any executor, also of another context: it is let go of there and goes
+  // on on that of Start. No operation on it may be under way; a socket with options keeps them.
+  // Thread-safe with everything here, does not wait. It takes the socket in any case, and closes it
+  // with every error:
+  //   NodeIsNotReady   before Start
+  //   NodeStopped      after Stop
+  //   InvalidArgument  more than kBytesReadMax in bytes_read, or a socket that is not open
+  //   asio::error::connection_refused  there are as many connections as MaxConnections allows
+  //   errors of the system  the socket is not connected any more, or cannot be moved
+  // What the peer makes of it later is not reported here.
+  static constexpr std::size_t kBytesReadMax = 4128;  // the largest first frame
+  [[nodiscard]] error_code Accept(boost::asio::ip::tcp::socket socket, ByteSpan bytes_read = {});
 
  private:
   const std::shared_ptr<tcp::Service> service_;

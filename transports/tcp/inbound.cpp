@@ -1,11 +1,15 @@
 // From the first byte of a stranger to the messages of a peer.
 #include "tcp/inbound.hpp"
 
+#include <cstring>
 #include <new>
 #include <string>
+#include <unistd.h>
 #include <utility>
 
 #include <boost/asio/post.hpp>
+
+#include <kommander/tcp_transport.hpp>
 
 #include "tcp/refusal.hpp"
 
@@ -51,7 +55,31 @@ void Inbound::Begin() {
   }
   timer_.Arm(service_->clock(), strand_executor_, weak_from_this(), &Inbound::OnDeadline,
              service_->options().handshake_timeout());
-  Read();
+  if (reader_.InsideFrame()) {
+    Received(early_bytes_);
+  } else {
+    Read();
+  }
+}
+
+error_code Inbound::TakeOver(asio::ip::tcp::socket socket, ByteSpan bytes_read) {
+  static_assert(TcpTransport::kBytesReadMax ==
+                codec::kFrameHeaderBytes + codec::kHandshakeBytesMax);
+  error_code error;
+  const auto protocol = socket.remote_endpoint(error).protocol();
+  if (error) return error;
+  const auto handle = socket.release(error);  // ends its place in the executor that it came from
+  if (error) return error;
+  socket_.assign(protocol, handle, error);
+  if (error) {
+    ::close(handle);
+    return error;
+  }
+  if (bytes_read.empty()) return error;
+  std::memcpy(reader_.Prepare().data(), bytes_read.data(), bytes_read.size());
+  reader_.Commit(bytes_read.size());
+  early_bytes_ = bytes_read.size();
+  return error;
 }
 
 // --- Reading ---
@@ -73,13 +101,19 @@ void Inbound::OnRead(error_code error, std::size_t count) {
     Close(error);
     return;
   }
-  service_->counters().bytes_received.Add(count);
-  heard_ = true;
   if (state_ == State::kEnding) {
+    service_->counters().bytes_received.Add(count);
     Read();  // into the same place again: nobody looks at it
     return;
   }
   reader_.Commit(count);
+  Received(count);
+}
+
+// So many bytes are in the reader.
+void Inbound::Received(std::size_t count) {
+  service_->counters().bytes_received.Add(count);
+  heard_ = true;
   try {
     Parse();
     if (state_ == State::kOpen || state_ == State::kGreeting) Read();
@@ -100,9 +134,29 @@ void Inbound::Parse() {
   if (state_ == State::kJudging && error == FrameError::kNone && reader_.InsideFrame()) {
     error = FrameError::kOutOfOrder;  // it must wait for the answer to its hello
   }
-  if (error == FrameError::kNone || state_ >= State::kEnding) return;
-  service_->counters().AddRefused(error);
-  Close(ToErrorCode(error));
+  if (state_ >= State::kEnding) return;
+  if (error != FrameError::kNone) {
+    service_->counters().AddRefused(error);
+    Close(ToErrorCode(error));
+  } else if (state_ == State::kOpen) {
+    WatchFrame();
+  }
+}
+
+// That bytes keep coming does not make a frame: its deadline is for all of it.
+void Inbound::WatchFrame() {
+  if (!reader_.InsideFrame()) {
+    frame_deadline_ = kNever;
+    return;
+  }
+  const Instant now = service_->clock().Now();
+  if (frame_deadline_ == kNever || frame_ != reader_.frames()) {
+    frame_ = reader_.frames();
+    frame_deadline_ = now + service_->options().frame_timeout();
+  } else if (now >= frame_deadline_) {
+    service_->counters().AddRefused(FrameError::kTruncated);
+    Close(asio::error::timed_out);
+  }
 }
 
 FrameError Inbound::OnFrame(const codec::Frame& frame) {
@@ -181,8 +235,14 @@ void Inbound::OnJudged(error_code verdict) {
     Close(RaftErrc::InvalidArgument);  // our own cluster id is too long
     return;
   }
+  // From what is said here, since that is what the peer chooses from.
+  const std::uint16_t version = codec::ChooseVersion(answer.hello, greeting_.hello);
+  if (version == codec::kNoVersion) {
+    Reject(RaftErrc::VersionMismatch);
+    return;
+  }
   state_ = State::kOpen;
-  route_ = {peer, answer.hello.node};
+  route_ = {peer, answer.hello.node, version};
   reader_.Widen(service_->options().read_bytes(), codec::kAppendsBytesMax);
   service_->Adopt(peer, shared_from_this());
   heard_ = true;
@@ -237,6 +297,8 @@ void Inbound::Write() {
 void Inbound::OnDeadline() { Close(asio::error::timed_out); }
 
 void Inbound::OnTick() {
+  WatchFrame();
+  if (state_ != State::kOpen) return;
   if (!std::exchange(heard_, false)) {
     Close(asio::error::timed_out);
     return;

@@ -26,6 +26,8 @@ class Inbound final : public std::enable_shared_from_this<Inbound> {
 
   // For the accept, before Begin.
   [[nodiscard]] Socket& socket() noexcept { return socket_; }
+  // Or this, before Begin: a connection that the application has accepted, and what it has read.
+  [[nodiscard]] error_code TakeOver(boost::asio::ip::tcp::socket socket, ByteSpan bytes_read);
   // Thread-safe, each at most once.
   void PostBegin();
   void PostClose();
@@ -41,7 +43,9 @@ class Inbound final : public std::enable_shared_from_this<Inbound> {
   void Begin();
   void Read();
   void OnRead(error_code error, std::size_t count);
+  void Received(std::size_t count);
   void Parse();
+  void WatchFrame();
   [[nodiscard]] codec::FrameError OnFrame(const codec::Frame& frame);
   [[nodiscard]] codec::FrameError OnHello(ByteSpan payload);
   [[nodiscard]] codec::FrameError OnReject(ByteSpan payload);
@@ -62,12 +66,15 @@ class Inbound final : public std::enable_shared_from_this<Inbound> {
   State state_ = State::kGreeting;
 
   codec::FrameReader reader_;
+  std::size_t early_bytes_ = 0;  // in it before the first read
   codec::Greeting greeting_;
   codec::Route route_;  // of the messages, once open
   std::vector<Message> batch_;
-  bool heard_ = false;  // since the last tick
+  bool heard_ = false;               // since the last tick
+  std::uint64_t frame_ = 0;          // that frame_deadline_ is for, by its number
+  Instant frame_deadline_ = kNever;  // of the frame that has begun
 
-  codec::FrameEncoder encoder_;
+  codec::FrameEncoder encoder_{codec::kNoVersion};  // it says no messages
   Gather gather_;
   bool writing_ = false;
   bool pong_wanted_ = false;

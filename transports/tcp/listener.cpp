@@ -96,7 +96,7 @@ void Listener::OnAccepted(const std::shared_ptr<Inbound>& connection, error_code
     return;
   }
   // Any other error belongs to a connection that was gone before it was accepted.
-  if (!error && service_->Admit(connection)) connection->PostBegin();
+  if (!error && !service_->Admit(connection)) connection->PostBegin();
   Accept();
 }
 

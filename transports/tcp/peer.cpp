@@ -152,6 +152,7 @@ void Peer::OnAnswer(const WirePtr& wire, ByteSpan payload) {
     OnJudged(wire, error ? error : make_error_code(RaftErrc::NodeStopped));
     return;
   }
+  wire->encoder.Speak(codec::ChooseVersion(wire->local, answer.hello));
   auto verdict = [weak = weak_from_this(), weak_wire = std::weak_ptr(wire)](error_code judged) {
     const auto self = weak.lock();
     const auto judged_wire = weak_wire.lock();

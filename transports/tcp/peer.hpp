@@ -42,8 +42,8 @@ class Peer final : public std::enable_shared_from_this<Peer> {
     Socket socket;
     std::optional<boost::asio::ip::basic_resolver<boost::asio::ip::tcp, Strand>> resolver;
     codec::FrameReader reader;
-    codec::FrameEncoder encoder;
-    std::vector<Message> messages;  // being written
+    codec::FrameEncoder encoder{codec::kNoVersion};  // until the answer
+    std::vector<Message> messages;                   // being written
     Gather gather;
     Hello local;
     bool answered = false;  // its hello-ack arrived

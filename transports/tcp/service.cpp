@@ -5,12 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/error.hpp>
+
 #include "tcp/inbound.hpp"
 #include "tcp/life.hpp"
 #include "tcp/listener.hpp"
 #include "tcp/peer.hpp"
 
 namespace kommander::tcp {
+
+namespace asio = boost::asio;
 
 Service::Service(std::shared_ptr<Clock> clock, TcpTransportOptions options)
     : clock_(std::move(clock)), options_(options) {}
@@ -25,14 +29,17 @@ error_code Service::Start(boost::asio::any_io_executor executor, const Endpoint&
     return RaftErrc::InvalidArgument;
   }
   auto life = std::make_shared<Life>(executor);
-  auto listener = std::make_shared<Listener>(shared_from_this(), life, executor);
-  if (const error_code error = listener->Open(listen, bound_, detail)) return error;
+  std::shared_ptr<Listener> listener;
+  if (options_.listens()) {
+    listener = std::make_shared<Listener>(shared_from_this(), life, executor);
+    if (const error_code error = listener->Open(listen, bound_, detail)) return error;
+  }
   started_ = true;
   host_ = std::move(host);
   executor_ = std::move(executor);
   life_ = std::move(life);
   listener_ = std::move(listener);
-  listener_->PostBegin();
+  if (listener_) listener_->PostBegin();
   return {};
 }
 
@@ -83,25 +90,42 @@ std::list<Service::Accepted>::iterator Service::Find(const Inbound* connection) 
   });
 }
 
-bool Service::Admit(const std::shared_ptr<Inbound>& connection) {
+// Who was accepted by the application is let in as by the listener.
+error_code Service::Accept(asio::ip::tcp::socket socket, ByteSpan bytes_read) {
+  if (bytes_read.size() > TcpTransport::kBytesReadMax || !socket.is_open()) {
+    return RaftErrc::InvalidArgument;
+  }
+  std::shared_ptr<Inbound> connection;
+  {
+    const detail::MutexLock lock(mutex_);
+    if (!life_) return started_ ? RaftErrc::NodeStopped : RaftErrc::NodeIsNotReady;
+    connection = std::make_shared<Inbound>(shared_from_this(), life_, executor_);
+  }
+  if (const error_code error = connection->TakeOver(std::move(socket), bytes_read)) return error;
+  if (const error_code error = Admit(connection)) return error;
+  connection->PostBegin();
+  return {};
+}
+
+error_code Service::Admit(const std::shared_ptr<Inbound>& connection) {
   std::shared_ptr<Inbound> evicted;
   {
     const detail::MutexLock lock(mutex_);
-    if (!life_) return false;
+    if (!life_) return RaftErrc::NodeStopped;
     const auto is_silent = [](const Accepted& accepted) { return !accepted.greeted; };
     const auto silent = std::count_if(accepted_.begin(), accepted_.end(), is_silent);
     if (static_cast<std::size_t>(silent) >= options_.silent_max()) {
       // A peer says hello within milliseconds, so the oldest silent one is the least likely peer.
       const auto oldest = std::find_if(accepted_.begin(), accepted_.end(), is_silent);
-      if (oldest == accepted_.end()) return false;
+      if (oldest == accepted_.end()) return asio::error::connection_refused;
       evicted = std::move(oldest->connection);
       accepted_.erase(oldest);
     }
-    if (accepted_.size() >= options_.connections_max()) return false;
+    if (accepted_.size() >= options_.connections_max()) return asio::error::connection_refused;
     accepted_.push_back({connection, NodeId(), false});
   }
   if (evicted) evicted->PostClose();
-  return true;
+  return {};
 }
 
 void Service::MarkGreeted(const Inbound* connection) {

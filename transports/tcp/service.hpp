@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <kommander/clock.hpp>
 #include <kommander/detail/mutex.hpp>
@@ -35,6 +36,7 @@ class Service final : public std::enable_shared_from_this<Service> {
   void SetPeer(NodeId peer, Endpoint endpoint);
   void RemovePeer(NodeId peer);
   void Send(Message message);
+  error_code Accept(boost::asio::ip::tcp::socket socket, ByteSpan bytes_read);
   void Stop(std::function<void()> done);
   [[nodiscard]] Endpoint BoundEndpoint() const;
 
@@ -43,8 +45,8 @@ class Service final : public std::enable_shared_from_this<Service> {
   [[nodiscard]] transports::Counters& counters() noexcept { return counters_; }
   [[nodiscard]] std::shared_ptr<TransportHost> host() const noexcept { return host_.lock(); }
 
-  // An accepted connection begins. False: it is one too many, or the end has come.
-  [[nodiscard]] bool Admit(const std::shared_ptr<Inbound>& connection);
+  // An accepted connection begins, unless it is one too many, or the end has come.
+  [[nodiscard]] error_code Admit(const std::shared_ptr<Inbound>& connection);
   // It has shown a hello that may be judged: it does not give way to newer ones any more.
   void MarkGreeted(const Inbound* connection);
   // It is the peer's connection now; an older one of the same peer ends.

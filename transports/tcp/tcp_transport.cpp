@@ -38,6 +38,10 @@ TransportStatistics TcpTransport::Statistics() const noexcept {
 
 void TcpTransport::Stop(std::function<void()> done) { service_->Stop(std::move(done)); }
 
+error_code TcpTransport::Accept(boost::asio::ip::tcp::socket socket, ByteSpan bytes_read) {
+  return service_->Accept(std::move(socket), bytes_read);
+}
+
 Endpoint TcpTransport::BoundEndpoint() const { return service_->BoundEndpoint(); }
 
 }  // namespace kommander

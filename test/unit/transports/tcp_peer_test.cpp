@@ -1,5 +1,8 @@
 // What the node that is dialled may do to the one that dials, and how that one begins again.
+#include <future>
 #include <optional>
+
+#include <boost/asio/post.hpp>
 
 #include "catch.hpp"
 #include "tcp_fixture.hpp"
@@ -10,36 +13,6 @@ using namespace std::chrono_literals;
 using codec::FrameKind;
 
 namespace {
-
-// Where the node under test finds its peer.
-class RawListener {
- public:
-  RawListener() : acceptor_(context_, {asio::ip::make_address("127.0.0.1"), 0}) {
-    const timeval limit{20, 0};
-    REQUIRE(setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ==
-            0);
-  }
-  Endpoint endpoint() const { return Endpoint("127.0.0.1", acceptor_.local_endpoint().port()); }
-  // The next connection, or a failed test.
-  void Accept(RawSocket& raw) {
-    const int handle = ::accept(acceptor_.native_handle(), nullptr, nullptr);
-    REQUIRE(handle >= 0);
-    raw.socket().assign(asio::ip::tcp::v4(), handle);
-    raw.BoundWaits();
-  }
-  // Accepts, and answers the hello as a good peer would.
-  void AcceptAndGreet(RawSocket& raw) {
-    Accept(raw);
-    const auto hello = raw.ReadFrame();
-    REQUIRE(hello);
-    REQUIRE(hello->header.kind == FrameKind::kHello);
-    raw.Send(MakeHelloFrame(FrameKind::kHelloAck, PeerHello(), kSelf));
-  }
-
- private:
-  asio::io_context context_;
-  asio::ip::tcp::acceptor acceptor_;
-};
 
 TcpTransportOptions Options() {
   return TcpTransportOptions().BackOff(100ms, 400ms).HandshakeTimeout(5s).IdleTimeout(6s);
@@ -285,6 +258,42 @@ TEST_CASE("tcp peer: a stalled peer gets the newest heartbeat, not their history
     node.transport().Send(MakeHeartbeat(kSelf, kPeer, 1, round));
   }
   CHECK(node.statistics().dropped_superseded - superseded == 999);
+}
+
+TEST_CASE("tcp peer: one write gathers so many bytes, and the order stays") {
+  TcpNode node(Options().WriteBytes(4096));
+  RawListener listener;
+  node.transport().SetPeer(kPeer, listener.endpoint());
+  RawSocket raw;
+  listener.AcceptAndGreet(raw);
+  REQUIRE(FirstFrame(node, raw));
+  REQUIRE(node.Wait([&] { return node.statistics().messages_sent != 0; }));
+  const auto writes = node.statistics().writes;
+  // While the only thread is busy, everything gathers in the queue.
+  std::promise<void> all_queued;
+  asio::post(node.runner().executor(), [&] { all_queued.get_future().wait(); });
+  constexpr std::uint64_t kMessages = 100;
+  for (std::uint64_t index = 1; index <= kMessages; ++index) {
+    node.transport().Send(conformance::MakeAppend(kSelf, kPeer, 1, index, 1000));
+  }
+  all_queued.set_value();
+  std::vector<Message> received;
+  while (received.size() < kMessages) {
+    const auto frame = raw.ReadFrame();
+    REQUIRE(frame);
+    codec::ReceiveBuffer buffer;
+    buffer.bytes = frame->payload.size() * 4;  // bodies are copied
+    REQUIRE(codec::DecodeMessages(frame->header.kind, AsBytes(frame->payload), {kSelf, kPeer},
+                                  buffer, received) == codec::FrameError::kNone);
+    std::erase_if(received,
+                  [](const Message& m) { return std::holds_alternative<Heartbeat>(m.body); });
+  }
+  for (std::uint64_t index = 1; index <= kMessages; ++index) {
+    const Message expected = conformance::MakeAppend(kSelf, kPeer, 1, index, 1000);
+    CHECK(received[index - 1] == expected);
+  }
+  // Each message costs more than 1,000 bytes of the 4,096, so at most four are in a write.
+  CHECK(node.statistics().writes - writes >= kMessages / 4);
 }
 
 // A name for the resolver, which is no address as this library takes it, and that a machine without
