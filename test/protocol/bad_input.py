@@ -19,6 +19,14 @@ PROMPT_S = 4.0
 ATTEMPTS = 5
 UNKNOWN = 9  # a kind of frame, and after the last type of message
 NOWHERE = 65535  # a partition
+NEGATIVE = 0xFFFFFFFF  # for who takes it for a signed number
+KINDS = range(HELLO, UNKNOWN)
+ALL = range(HELLO, UNKNOWN + 1)
+# By type of message: the kind of its frame, the bytes after its header without entries or bodies,
+# and where in these a length of 4 bytes stands.
+SHAPES = (None, (VOTES, 24, 0), (VOTES, 0, 0), (APPENDS, 32, 24), (BEATS, 32, 0), (BEATS, 16, 0),
+          (BEATS, 16, 0), (BEATS, 8, 0), (BEATS, 16, 0), (VOTES, 0, 0), (VOTES, 56, 0),
+          (APPENDS, 20, 16), (VOTES, 16, 0), (APPENDS, 32, 28), (BEATS, 56, 0))
 FREE = Message(VOTE_REPLY, NOWHERE, 1)  # of a frame of votes
 BEAT = Message(HEARTBEAT_REPLY, NOWHERE, 1, (1, 1))
 
@@ -63,6 +71,16 @@ def append(*entries, partition=NOWHERE):
     return Message(APPEND, partition, 1, (0, 0, 0), 0, entries)
 
 
+def bare(kind, cut=0, flags=0, negative=False):
+    """(kind of frame, payload) of one message of this type, everything after its term 0."""
+    frame, size, at = SHAPES[kind]
+    body = bytes(size)
+    if negative:
+        body = body[:at] + struct.pack('<I', NEGATIVE) + body[at + 4:]
+    message = struct.pack('<BBHIQQ', kind, flags, 0, NOWHERE, 1, 0) + body
+    return frame, struct.pack('<III', 2, 1, 1) + message[:len(message) - cut]
+
+
 def patched(data, at, replacement):
     return data[:at] + replacement + data[at + len(replacement):]
 
@@ -75,6 +93,78 @@ def first(kind, payload=None, **wrong):
             connection.send(kind, encode_hello(rows.hello) if payload is None else payload, **wrong)
             return watch(connection)
     return play
+
+
+def each(kinds, play):
+    """What all of these kinds of frames get, if it is the same."""
+    def play_all(rows):
+        answers = {}
+        for kind in kinds:
+            answers.setdefault(play(kind)(rows), []).append(kind)
+        return next(iter(answers)) if len(answers) == 1 else str(answers)
+    return play_all
+
+
+def drip(rows, link, data, pause):
+    """Byte by byte, for as long as the node takes it; then what it says."""
+    connection = Connection(link)
+    link.settimeout(pause)
+    for at in range(len(data)):
+        try:
+            link.send(data[at:at + 1])
+            if not link.recv(1):
+                return 'closed'
+            return 'an answer'
+        except socket.timeout:
+            continue
+        except ConnectionError:
+            return 'closed'
+    return watch(connection)
+
+
+def drip_hello(rows):
+    with contextlib.closing(rows.connect()) as link:
+        data = Connection(link).frame(HELLO, encode_hello(rows.hello))
+        return drip(rows, link, data, 0.2)
+
+
+def drip_frame(rows):
+    connection, _ = greet(rows.address, rows.hello._replace(node=5))
+    with connection.link:
+        return drip(rows, connection.link, connection.frame(BEATS, batch(*[BEAT] * 9)), 0.7)
+
+
+def cut(kind, count, payload=b''):
+    """The first bytes of a frame after the handshake, and no more to come."""
+    def play(rows):
+        connection, _ = greet(rows.address, rows.hello)
+        with connection.link:
+            connection.link.sendall(connection.frame(kind, payload)[:count])
+            connection.link.shutdown(socket.SHUT_WR)
+            return watch(connection)
+    return play
+
+
+def cut_hello(count):
+    def play(rows):
+        with contextlib.closing(rows.connect()) as link:
+            connection = Connection(link)
+            link.sendall(connection.frame(HELLO, encode_hello(rows.hello))[:count])
+            link.shutdown(socket.SHUT_WR)
+            return watch(connection)
+    return play
+
+
+def crowd(rows):
+    """500 connections that say nothing, and then a member."""
+    before = rows.memory()
+    with contextlib.ExitStack() as stack:
+        for _ in range(500):
+            stack.enter_context(contextlib.closing(rows.connect()))
+        rows.begin = time.monotonic()
+        found = then(PING)(rows)
+        grown = rows.memory() - before
+    return found if grown < 16 << 20 else f'{found}, and {grown} bytes more'
 
 
 def hello(tail=b'', **wrong):
@@ -176,6 +266,13 @@ ROWS = {
     'a11': first(UNKNOWN, b'', flags=1),
     'a12': hello_and_ping,
     'a13': nothing,
+    'a14': each(KINDS, lambda kind: first(kind, b'', payload_bytes=NEGATIVE)),
+    'a15': each(range(HELLO_ACK, UNKNOWN), lambda kind: first(kind, b'')),
+    'a16': each((0, UNKNOWN), lambda kind: first(kind, b'')),
+    'a17': first(HELLO, b''),
+    'a18': each((1, 31, 32, 81), cut_hello),
+    'a19': drip_hello,
+    'a20': crowd,
     'b1': hello(zero=1),
     'b2': hello(flags=2),
     'b3': hello(tail=b'x'),
@@ -213,6 +310,18 @@ ROWS = {
     'c16': then(REJECT, struct.pack('<IH', 65, 0)),
     'c17': second_connection,
     'c18': silence,
+    'c19': each(ALL, lambda kind: then(kind, payload_bytes=NEGATIVE, flags=kind == UNKNOWN)),
+    'c20': each(ALL, lambda kind: then(kind, header_crc_flip=1, flags=kind == UNKNOWN)),
+    'c21': each(ALL, lambda kind: then(kind, payload_crc=1, flags=kind == UNKNOWN)),
+    'c22': each(ALL, lambda kind: then(kind, flags=2)),
+    'c23': each(KINDS, lambda kind: then(kind, flags=1)),
+    'c24': each(ALL, lambda kind: then(kind, version=2)),
+    'c25': each(ALL, lambda kind: then(kind, header_bytes=28)),
+    'c26': each(ALL, lambda kind: then(kind, magic=b'kmdr')),
+    'c27': each(ALL, lambda kind: cut(kind, 31)),
+    'c28': cut(VOTES, 40, batch(FREE)),
+    'c29': then(0),
+    'c30': drip_frame,
     'd1': then(VOTES, batch(FREE, sender=3)),
     'd2': then(VOTES, batch(FREE, receiver=3)),
     'd3': then(VOTES, batch()),
@@ -233,6 +342,13 @@ ROWS = {
     'd18': then(BEATS, batch(Message(HEARTBEAT, 0, 0, (0, 0)))),
     'd19': then(APPENDS, batch(append(Entry(1, 5), partition=0))),
     'd20': then(APPENDS, batch(append(Entry(1, 1, 1, bytes(65404))), FREE)),
+    'd21': then(VOTES, batch(FREE, sender=1)),
+    'd22': then(VOTES, batch(FREE, sender=0)),
+    'd23': then(VOTES, batch(FREE, count=NEGATIVE)),
+    'd24': each(range(1, 15), lambda kind: then(*bare(kind, cut=1))),
+    'd25': each(range(1, 15), lambda kind: then(*bare(kind, flags=128))),
+    'd26': each((3, 11, 13), lambda kind: then(*bare(kind, negative=True))),
+    'd27': then(BEATS, batch(BEAT._replace(partition=0xFFFFFFFF))),
     'e1': answer(None, header_crc_flip=1),
     'e2': answer(None, sequence=1),
     'e3': answer((PONG, b'')),
@@ -251,8 +367,13 @@ ROWS = {
     'e16': answer(None, (PONG, b'')),
     'e17': answer(None, (UNKNOWN, b'')),
     'e18': answer(None, (UNKNOWN, b''), flags=1),
+    'e19': answer((HELLO_ACK, b''), payload_bytes=NEGATIVE),
+    'e20': answer(None, payload_crc=1),
+    'e21': answer(None, flags=1),
 }
-TIMED = {'a13': (4.9, 9.0), 'c18': (5.9, 16.0)}  # seconds that its answer may take
+# Seconds that its answer may take.
+TIMED = {'a13': (4.9, 9.0), 'a19': (4.9, 9.0), 'c18': (5.9, 16.0), 'c30': (29.9, 36.0)}
+LAST = {'a20'}  # drives others out
 ELSEWHERE = {'b19'}  # ends the node
 
 
@@ -264,9 +385,15 @@ class Rows:
         self.hello = Hello(2, 1, incarnation, digest=bootstrap_digest(cluster.members), nonce=1,
                            cluster=name)
         self.begin = 0.0
+        self.pid = cluster.node.pid
 
     def connect(self):
         return socket.create_connection(self.address, PATIENCE_S)
+
+    def memory(self):
+        """The bytes that the node occupies."""
+        with open(f'/proc/{self.pid}/status') as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith('VmRSS'))
 
     def accept(self):
         self.listener.listen()
@@ -298,7 +425,9 @@ class Rows:
         with concurrent.futures.ThreadPoolExecutor(len(TIMED)) as pool:
             timed = {row: pool.submit(copy.copy(self).play, row) for row in TIMED}
             for row in ROWS:
-                if row not in TIMED and row not in ELSEWHERE:
+                if row not in TIMED and row not in ELSEWHERE | LAST:
                     yield row, self.play(row)
             for row, found in timed.items():
                 yield row, found.result()
+        for row in sorted(LAST):
+            yield row, self.play(row)

@@ -216,7 +216,7 @@ class PeerTest(unittest.TestCase):
         caps = re.findall(r'^\| (\d) \| [a-z-]+ \| [^|]+ \| (\d+) \|$', text, re.MULTILINE)
         self.assertEqual([(int(kind), int(cap)) for kind, cap in caps],
                          list(enumerate(bad_input.PAYLOAD_MAX))[1:], 'the caps of the page')
-        cluster = self.start(4, 60000)
+        cluster = self.start(5, 60000)
         cluster.await_listening()
         played = bad_input.Rows(cluster, INCARNATION, CLUSTER.encode())
         for row, answer in played.run():
