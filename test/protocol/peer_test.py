@@ -2,6 +2,7 @@
 # What docs/protocol.md promises, held against a real node: a peer that uses that page alone votes,
 # follows and leads, and every row of the page's tables of bad input gets the answer that it names.
 #   peer_test.py PROGRAM [unittest arguments]
+import io
 import json
 import os
 import queue
@@ -21,8 +22,8 @@ sys.path.insert(0, os.path.join(ROOT, 'tools'))
 import bad_input  # noqa: E402
 from peer import (ACCEPTED, APPEND, APPEND_REPLY, GRANTED, HEARTBEAT, HEARTBEAT_REPLY,  # noqa: E402
                   HELLO, PRE_VOTE, READ_REPLY, READ_REQUEST, VOTE_REPLY, VOTE_REQUEST,
-                  VOTES, Connection, Entry, Hello, Message, Peer, bootstrap_digest, encode_hello,
-                  encode_message)
+                  VOTES, Connection, Entry, Hello, Message, Peer, bootstrap_digest, decode_hello,
+                  encode_hello, encode_message)
 from support.asking import await_true, try_request  # noqa: E402
 from support.nodes import HOST, Node, free_ports  # noqa: E402
 
@@ -208,6 +209,23 @@ class PeerTest(unittest.TestCase):
         connection.link.close()
         shown = ''.join(re.findall(r'^    ((?:[0-9a-f]{4,8} ?)+)$', read_page(), re.MULTILINE))
         self.assertEqual(sent, bytes.fromhex(shown))
+
+    def test_golden(self):
+        """The frames that were written down when version 1 was frozen are those of this peer."""
+        with open(os.path.join(ROOT, 'test', 'protocol', 'frozen_v1', 'golden_v1.hpp')) as golden:
+            shown = re.findall(r'\{"([a-z-]+)",((?:\s*"[0-9a-f]+")+)\}', golden.read())
+        names = ['hello', 'hello-ack', 'reject', 'ping', 'pong', 'votes', 'beats', 'appends']
+        self.assertEqual([name for name, _ in shown], names)
+        for expected_kind, (name, digits) in enumerate(shown, 1):
+            data = bytes.fromhex(re.sub(r'[\s"]', '', digits))
+            with self.subTest(name=name), socket.socket() as link:
+                connection = Connection(link)
+                connection.read = io.BytesIO(data).read
+                kind, payload = connection.receive()
+                self.assertEqual(kind, expected_kind)
+                self.assertEqual(connection.frame(kind, payload), data)
+                if name.startswith('hello'):
+                    self.assertEqual(encode_hello(decode_hello(payload)), payload)
 
     def test_bad_input(self):
         text = read_page()
