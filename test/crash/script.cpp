@@ -216,7 +216,7 @@ error_code WriteBySet(Wal& wal, const std::vector<WriteUnit>& units) {
   for (std::size_t set = 0; set < wal.FileSets(); ++set) {
     std::vector<const WriteUnit*> chosen;
     for (const WriteUnit& unit : units) {
-      if (unit.partition.value() % wal.FileSets() == set) chosen.push_back(&unit);
+      if (wal.FileSetOf(unit.partition) == set) chosen.push_back(&unit);
     }
     if (chosen.empty()) continue;
     if (const error_code error = wal.Write(chosen)) return error;
