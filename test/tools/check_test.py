@@ -15,9 +15,10 @@ from unittest import mock
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, 'tools'))
+sys.path[:0] = [os.path.join(ROOT, 'tools'), os.path.join(ROOT, 'docs', 'api')]
 
-from support import check  # noqa: E402
+import doxygen_filter  # noqa: E402
+from support import api_reference, check, options  # noqa: E402
 
 
 class StubBuild:
@@ -104,6 +105,12 @@ class Forms(unittest.TestCase):
         self.assertLessEqual(int(self.option(steps['mutants'], '--every')), 16)
         self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-lines')), 90)
         self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-branches')), 80)
+
+    def test_the_library_is_built_without_its_parts_and_its_reference_too(self):
+        steps = self.run_form(check.DEFAULT).steps
+        self.assertIn('API reference', steps)
+        self.assertNotIn('--each', steps['options'])
+        self.assertIn('--each', self.run_form(check.FULL).steps['options'])
 
     def test_the_short_form_has_none_of_it(self):
         report = self.run_form(check.FAST)
@@ -285,6 +292,55 @@ class ClangTidy(unittest.TestCase):
             self.assertEqual((files['clang-tidy'], files['clang-tidy coroutines']),
                              (all_of_them if everything else all_of_them[:1],
                               all_of_them[1:2]))
+
+
+class Reference(unittest.TestCase):
+    def test_what_is_a_warning(self):
+        said = ('/a.hpp:4: warning: Member size() const (function) of class kommander::A is not '
+                'documented.\n\n')
+        self.assertEqual(api_reference.warnings(said), [])
+        for bad in ('/a.hpp:3: warning: Compound kommander::A is not documented.',
+                    '/a.hpp:3: warning: Member F() (function) of namespace kommander is not '
+                    'documented.', '/a.hpp:3: warning: Unsupported xml/html tag <id> found'):
+            self.assertEqual(api_reference.warnings(said + bad + '\n'), [bad])
+
+
+    def test_a_header_as_doxygen_wants_it(self):
+        header = ('// About A <B> & `c & d`.', '//', '//   a.F();', '#pragma once', '',
+                  'namespace kommander {', 'class KOMMANDER_EXPORT A {', '  // --- Some ---',
+                  '  // Told.', '  void F();', '  int b = 0;  // behind',
+                  '  A(int c);  // NOLINT: d', '};', '}  // namespace kommander',
+                  'template <>', 'struct std::hash<A> {', '};')
+        wanted = ['/** @file kommander/a.hpp @brief About A \\<B\\> \\& `c & d`. */ /** @class '
+                  'kommander::A', ' About A \\<B\\> \\& `c & d`.', '', '       a.F(); */', '',
+                  'namespace kommander {', 'class KOMMANDER_EXPORT A {', '  ', '  /// Told.',
+                  '  void F();', '  int b = 0;  ///< behind', '  A(int c);', '};', '}',
+                  '/** @cond */ template <>', 'struct std::hash<A> {', '}; /** @endcond */']
+        made = '\n'.join(doxygen_filter.filtered('x/include/kommander/a.hpp', header)).split('\n')
+        self.assertEqual(made, wanted)
+        told = [header[0], header[3], '// Its own.', *header[6:]]
+        made = list(doxygen_filter.filtered('x/include/kommander/a.hpp', told))
+        self.assertTrue(made[0].startswith('/// @file kommander/a.hpp @brief About'), made[0])
+        self.assertEqual(made[2], '/// Its own.')
+
+
+class Options(unittest.TestCase):
+    def test_the_parts_are_those_of_the_file_without_the_programs(self):
+        found = options.parts()
+        self.assertLessEqual({'rocksdb', 'snapshots', 'tcp', 'json', 'prometheus'}, set(found))
+        self.assertFalse(set(found) & set(options.PROGRAMS))
+
+    def test_which_headers_are_foreign_to_the_core(self):
+        deps = 'a.o: #deps 5, deps mtime 1 (VALID)\n'
+        fine = ('../../lib/raft/core.hpp', 'lib/a.hpp', '/usr/include/boost/asio/any.hpp',
+                '/usr/include/xxhash.h', '/usr/include/c++/12/vector', '/usr/include/stdio.h',
+                '/usr/include/x86_64-linux-gnu/bits/types.h', '/usr/include/linux/errno.h',
+                '/usr/lib/gcc/x86_64-linux-gnu/12/include/stddef.h')
+        deps += ''.join(f'    {path}\n' for path in fine)
+        self.assertEqual(options.foreign_headers(deps), [])
+        for path in ('/usr/include/rocksdb/db.h', '/usr/include/openssl/evp.h',
+                     '/usr/include/nlohmann/json.hpp', '/usr/include/prometheus/registry.h'):
+            self.assertEqual(options.foreign_headers(f'{deps}    {path}\n'), [path])
 
 
 class Machine(unittest.TestCase):

@@ -224,6 +224,19 @@ def check_coverage(report, arguments):
                              '--minimum-branches', '80', '--jobs', str(arguments.jobs)])
 
 
+def check_options(report, form, arguments):
+    """The library without its parts: without all of them, in the long form without each too."""
+    report.step('options', ['python3', '-B', 'tools/support/options.py', '--jobs',
+                            str(arguments.jobs), *(['--each'] if form is FULL else [])])
+
+
+def check_reference(report):
+    if not find_tool('doxygen'):
+        report.skip('API reference', 'doxygen is not installed')
+        return
+    report.step('API reference', ['python3', '-B', 'tools/support/api_reference.py'])
+
+
 def check_demo(report, build):
     """The demo as a newcomer sees it, on the server that was just built."""
     program = build.program('kommander-kv')
@@ -302,6 +315,8 @@ def run_form(report, form, arguments):
     if form is FULL:
         sanitized_by_clang(report, arguments)
     if form is not FAST:
+        check_options(report, form, arguments)
+        check_reference(report)
         check_defects(report, form, arguments)
         check_fuzz(report, form, arguments)
     if form is FULL:
