@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <kommander/detail/export.hpp>
+
 namespace kommander {
 
 // What is known of a broken invariant. The texts live as long as the program.
@@ -25,7 +27,7 @@ using AssertHandler = void (*)(const AssertFailure&);
 
 namespace detail {
 
-inline std::atomic<AssertHandler> assert_handler{nullptr};
+KOMMANDER_EXPORT inline std::atomic<AssertHandler> assert_handler{nullptr};
 
 [[noreturn]] inline void FailAssert(const char* condition, const char* message, const char* file,
                                     int line) {

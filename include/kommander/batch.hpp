@@ -13,6 +13,7 @@ namespace kommander {
 // delivery.
 class Batch {
  public:
+  // One payload and its type, as they will be delivered.
   struct Item {
     Item(std::string item_type, Payload item_payload)
         : type(std::move(item_type)), payload(std::move(item_payload)) {}

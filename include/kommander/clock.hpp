@@ -6,11 +6,12 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/time.hpp>
 
 namespace kommander {
 
-class Clock {
+class KOMMANDER_EXPORT Clock {
  public:
   // Told when a timer is due, on the timer's executor.
   class Sink {

@@ -9,15 +9,17 @@
 #include <utility>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/ids.hpp>
 #include <kommander/payload.hpp>
 
 namespace kommander {
 
-inline constexpr std::size_t kClusterSettingsMax = 256;
-inline constexpr std::size_t kClusterSettingNameBytesMax = 128;
-inline constexpr std::size_t kClusterSettingValueBytesMax = 4096;
+inline constexpr std::size_t kClusterSettingsMax = 256;            // in the whole map
+inline constexpr std::size_t kClusterSettingNameBytesMax = 128;    // of a name
+inline constexpr std::size_t kClusterSettingValueBytesMax = 4096;  // of a value
 
+// One name and its value.
 struct ClusterSetting {
   ClusterSetting() = default;
   ClusterSetting(std::string setting_name, LogIndex setting_version, Payload setting_value)
@@ -28,7 +30,7 @@ struct ClusterSetting {
   Payload value;     // may be empty
 };
 
-class ClusterSettings {
+class KOMMANDER_EXPORT ClusterSettings {
  public:
   ClusterSettings() = default;
   // Ascending by name, each name once.
@@ -46,6 +48,6 @@ class ClusterSettings {
 
 // What an application may call a setting: 1 to 128 bytes of a-z, A-Z, 0-9 and . - _ / in which the
 // first one is no '_'; names that begin with it are the library's own.
-[[nodiscard]] bool IsClusterSettingName(std::string_view name) noexcept;
+[[nodiscard]] KOMMANDER_EXPORT bool IsClusterSettingName(std::string_view name) noexcept;
 
 }  // namespace kommander

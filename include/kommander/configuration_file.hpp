@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/raft_configuration.hpp>
 
 namespace kommander {
@@ -21,7 +22,7 @@ inline constexpr std::size_t kConfigurationTextBytesMax = std::size_t{256} << 10
 inline constexpr std::size_t kConfigurationDepthMax = 8;
 
 // One thing that is wrong with a text.
-class ConfigurationProblem {
+class KOMMANDER_EXPORT ConfigurationProblem {
  public:
   ConfigurationProblem(std::string pointer, std::string what)
       : pointer_(std::move(pointer)), what_(std::move(what)) {}
@@ -42,7 +43,7 @@ class ConfigurationProblem {
 };
 
 // One key: in a text by its name, on a command line by the same name with dashes.
-class ConfigurationKey {
+class KOMMANDER_EXPORT ConfigurationKey {
  public:
   // What a text has there. `kMembers` is a list of objects with id and endpoint, on a command line
   // ID=HOST:PORT,ID=HOST:PORT; an application's own key cannot be of that kind.
@@ -87,7 +88,7 @@ class ConfigurationKey {
 };
 
 // Every key that may be in a text, in the order of the page that lists them.
-[[nodiscard]] std::vector<ConfigurationKey> ConfigurationKeys();
+[[nodiscard]] KOMMANDER_EXPORT std::vector<ConfigurationKey> ConfigurationKeys();
 
 // A key of the application's own, which stands among the node's in one text and on one command
 // line.
@@ -112,7 +113,7 @@ class ApplicationKey {
 // setters of the application's `own` keys have been called for every value of the right kind.
 // Problems of fields that the text does not touch, such as an id that the command line will give,
 // are left to RaftConfiguration::Validate().
-[[nodiscard]] std::vector<ConfigurationProblem> ReadConfiguration(
+[[nodiscard]] KOMMANDER_EXPORT std::vector<ConfigurationProblem> ReadConfiguration(
     std::string_view text, RaftConfiguration& configuration,
     std::span<const ApplicationKey> own = {});
 
@@ -121,7 +122,7 @@ using ConfigurationArgument = std::pair<std::string, std::string>;
 
 // The same from a command line, which a library for command lines has taken apart. A problem's
 // place is the option's name then: "--election-timeout-ms", "--initial-members/0/id".
-[[nodiscard]] std::vector<ConfigurationProblem> ReadArguments(
+[[nodiscard]] KOMMANDER_EXPORT std::vector<ConfigurationProblem> ReadArguments(
     std::span<const ConfigurationArgument> arguments, RaftConfiguration& configuration,
     std::span<const ApplicationKey> own = {});
 

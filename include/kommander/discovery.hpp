@@ -9,12 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/ids.hpp>
 
 namespace kommander {
 
 // Where a node listens. A literal IP address is never resolved.
-struct Endpoint {
+struct KOMMANDER_EXPORT Endpoint {
   // "node-1:7001", "10.0.0.1:7001" or "[::1]:7001"; none: the text is nothing like that. A name is
   // up to 255 visible characters; whether it exists, the one who connects will see.
   [[nodiscard]] static std::optional<Endpoint> Parse(std::string_view text);
@@ -31,6 +32,7 @@ struct Endpoint {
   std::uint16_t port = 0;
 };
 
+// Which node listens where.
 struct NodeAddress {
   NodeAddress() = default;
   NodeAddress(NodeId node, Endpoint address) : id(node), endpoint(std::move(address)) {}
@@ -39,7 +41,7 @@ struct NodeAddress {
   Endpoint endpoint;
 };
 
-class Discovery {
+class KOMMANDER_EXPORT Discovery {
  public:
   virtual ~Discovery() = default;
   // Every node known now, this one included or not. Never blocks; thread-safe.
@@ -47,7 +49,7 @@ class Discovery {
 };
 
 // A list given at the start.
-class StaticDiscovery final : public Discovery {
+class KOMMANDER_EXPORT StaticDiscovery final : public Discovery {
  public:
   explicit StaticDiscovery(std::vector<NodeAddress> nodes) : nodes_(std::move(nodes)) {}
   [[nodiscard]] std::vector<NodeAddress> Nodes() const override { return nodes_; }

@@ -23,6 +23,7 @@ enum class EntryKind : std::uint8_t {
   kSessionApplication = 7,  // kApplication and kPrepared, numbered by a session: a header, then
   kSessionPrepared = 8,     // the payloads
 };
+// The greatest number of a kind that this version knows.
 inline constexpr EntryKind kEntryKindLast = EntryKind::kSessionPrepared;
 
 // The fixed part that every entry costs on the wire and in byte budgets.

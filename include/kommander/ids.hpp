@@ -72,6 +72,7 @@ class PartitionId {
   std::uint32_t value_ = 0;
 };
 
+// The partition that holds roster, partition map and settings; not for applications.
 inline constexpr PartitionId kSystemPartition{0};
 // User partitions have the ids 1..65,535.
 inline constexpr std::uint32_t kPartitionIdMax = 65'535;

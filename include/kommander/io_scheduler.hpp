@@ -8,12 +8,14 @@
 #include <memory>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/errors.hpp>
 #include <kommander/wal.hpp>
 #include <kommander/write_unit.hpp>
 
 namespace kommander {
 
+// Entries of one partition, from the disk.
 struct ReadRequest {
   ReadRequest() = default;
   ReadRequest(PartitionId read_partition, std::uint64_t request_number, LogIndex first_index,
@@ -29,6 +31,8 @@ struct ReadRequest {
   LogIndex last;
   std::size_t bytes_max = 0;
 };
+
+// What was read for a request, from the first of its entries on.
 struct ReadResult {
   ReadResult() = default;
   PartitionId partition;
@@ -40,7 +44,7 @@ struct ReadResult {
 
 // Answers go here, from any thread, exactly once per accepted submission. Implementations return
 // quickly and never call back into the scheduler.
-class IoSink {
+class KOMMANDER_EXPORT IoSink {
  public:
   virtual ~IoSink() = default;
   // Every unit up to `unit` of the partition is synced; or, with an error, that unit and all later
@@ -65,7 +69,7 @@ struct IoStatistics {
 // there is one write at a time, which carries units of that set only. After an error from a Submit
 // the sink will not be called: `StorageFailed`, which concerns the partition's file set alone,
 // `NodeStopped`, and for reads and tasks `ProposalQueueFull`, which means that a cap was met.
-class IoScheduler {
+class KOMMANDER_EXPORT IoScheduler {
  public:
   virtual ~IoScheduler() = default;
 

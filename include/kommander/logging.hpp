@@ -10,13 +10,16 @@
 #include <string_view>
 #include <variant>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/ids.hpp>
 
 namespace kommander {
 
+// How much a record matters.
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
-[[nodiscard]] std::string_view ToString(LogLevel level) noexcept;  // "debug", ...
+[[nodiscard]] KOMMANDER_EXPORT std::string_view ToString(LogLevel level) noexcept;  // "debug", ...
 
+// A fact of a record: a name, with a number or a text.
 struct LogField {
   LogField(std::string_view field_key, std::uint64_t number) noexcept
       : key(field_key), value(number) {}
@@ -46,6 +49,6 @@ using LogSink = std::function<void(const LogRecord&)>;
 
 // One line without its end: `level=info event=became_leader node=1 partition=7 term=3`. Texts are
 // quoted where they need it, control characters escaped.
-[[nodiscard]] std::string ToLogfmt(const LogRecord& record);
+[[nodiscard]] KOMMANDER_EXPORT std::string ToLogfmt(const LogRecord& record);
 
 }  // namespace kommander

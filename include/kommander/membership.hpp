@@ -9,6 +9,7 @@
 
 namespace kommander {
 
+// One node of the cluster.
 struct ClusterMember {
   ClusterMember() = default;
   ClusterMember(NodeId member, Incarnation seen) : node(member), incarnation(seen) {}

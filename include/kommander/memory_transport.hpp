@@ -13,6 +13,7 @@
 #include <memory>
 
 #include <kommander/clock.hpp>
+#include <kommander/detail/export.hpp>
 #include <kommander/ids.hpp>
 #include <kommander/time.hpp>
 #include <kommander/transport.hpp>
@@ -63,6 +64,7 @@ class LinkFaults {
   bool cut_ = false;
 };
 
+// What holds for the whole network.
 class MemoryNetworkOptions {
  public:
   // Of every random choice: faults and the pauses between attempts. Default 1.
@@ -105,7 +107,7 @@ class MemoryNetworkOptions {
 };
 
 // What connects the transports that it created. Thread-safe. A transport keeps its network alive.
-class MemoryNetwork {
+class KOMMANDER_EXPORT MemoryNetwork {
  public:
   [[nodiscard]] static std::shared_ptr<MemoryNetwork> Create(MemoryNetworkOptions options = {});
   virtual ~MemoryNetwork() = default;

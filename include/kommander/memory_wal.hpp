@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/wal.hpp>
 
 namespace kommander {
@@ -12,7 +13,7 @@ namespace kommander {
 // looks like to a node, within one process. Read may run beside Write, from any number of threads.
 // A unit that does not follow what is stored is refused whole with InvalidArgument, and so is a
 // Write that names units of several file sets.
-class MemoryWal final : public Wal {
+class KOMMANDER_EXPORT MemoryWal final : public Wal {
  public:
   // `file_sets`: how many the log consists of, at least 1. More than one is for tests of what a
   // store with several of them does to a node.

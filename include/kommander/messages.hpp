@@ -90,6 +90,8 @@ struct Heartbeat {
   std::uint64_t round = 0;
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
+
+// That the round of a heartbeat was heard, and how far this node is.
 struct HeartbeatReply {
   HeartbeatReply() = default;
   HeartbeatReply(std::uint64_t answered_round, LogIndex durable_index)
@@ -106,6 +108,8 @@ struct ReadIndexRequest {
   std::uint64_t request = 0;
   friend bool operator==(const ReadIndexRequest&, const ReadIndexRequest&) = default;
 };
+
+// From which index on a read misses nothing, if leadership was confirmed.
 struct ReadIndexReply {
   ReadIndexReply() = default;
   ReadIndexReply(std::uint64_t request_number, bool is_confirmed, LogIndex read_index)
@@ -130,6 +134,8 @@ struct SnapshotOffer {
   SnapshotInfo info;
   friend bool operator==(const SnapshotOffer&, const SnapshotOffer&) = default;
 };
+
+// A piece of it, in order.
 struct SnapshotChunk {
   SnapshotChunk() = default;
   SnapshotChunk(LogIndex snapshot_index, std::uint64_t first_byte, Payload chunk_bytes)
@@ -180,6 +186,7 @@ struct ForwardReply {
   friend bool operator==(const ForwardReply&, const ForwardReply&) = default;
 };
 
+// What one message is about.
 using MessageBody =
     std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply,
                  ReadIndexRequest, ReadIndexReply, TransferRequest, SnapshotOffer, SnapshotChunk,

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/ids.hpp>
 
 namespace kommander {
@@ -15,6 +16,7 @@ namespace kommander {
 // Keys are hashed to 31 bits.
 inline constexpr std::uint32_t kHashMax = 0x7fffffff;
 
+// One partition, the keys it holds and the nodes that hold it.
 struct PartitionRecord {
   PartitionRecord() = default;
   PartitionRecord(PartitionId record_id, Generation record_generation, std::uint32_t first,
@@ -32,7 +34,7 @@ struct PartitionRecord {
   std::vector<NodeId> voters;  // ascending
 };
 
-class PartitionMap {
+class KOMMANDER_EXPORT PartitionMap {
  public:
   PartitionMap() = default;
   // Ids and ranges ascend together, and the ranges cover 0..kHashMax without gap.
@@ -52,9 +54,9 @@ class PartitionMap {
 
 // The hash of the whole text: the low 32 bits of xxHash64 (seed 0), read as a signed number,
 // without their sign; of the least one, which has no such value, kHashMax.
-[[nodiscard]] std::uint32_t PartitionHash(std::string_view text) noexcept;
+[[nodiscard]] KOMMANDER_EXPORT std::uint32_t PartitionHash(std::string_view text) noexcept;
 // The part of a key that decides where it goes: up to the last '/', or all of it where there is
 // none. Keys of one folder share a partition.
-[[nodiscard]] std::string_view PartitionPrefix(std::string_view key) noexcept;
+[[nodiscard]] KOMMANDER_EXPORT std::string_view PartitionPrefix(std::string_view key) noexcept;
 
 }  // namespace kommander

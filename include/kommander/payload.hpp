@@ -13,6 +13,7 @@
 
 namespace kommander {
 
+// Bytes of somebody else, for the length of a call.
 using ByteSpan = std::span<const std::byte>;
 
 // Views text as bytes, without a copy.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/raft_manager.hpp>
 
 namespace prometheus {
@@ -15,10 +16,10 @@ namespace kommander {
 
 // The text exposition format, version 0.0.4, to be served as `text/plain; version=0.0.4`.
 // Thread-safe.
-[[nodiscard]] std::string PrometheusText(const RaftManager& raft);
+[[nodiscard]] KOMMANDER_EXPORT std::string PrometheusText(const RaftManager& raft);
 
 // For a program that has a prometheus::Exposer or registry of its own. `raft` lives longer.
-[[nodiscard]] std::shared_ptr<prometheus::Collectable> MakePrometheusCollectable(
+[[nodiscard]] KOMMANDER_EXPORT std::shared_ptr<prometheus::Collectable> MakePrometheusCollectable(
     const RaftManager& raft);
 
 }  // namespace kommander

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/discovery.hpp>
 #include <kommander/ids.hpp>
 #include <kommander/time.hpp>
@@ -20,7 +21,7 @@ namespace kommander {
 
 // A value class: copy it, chain its setters, hand it to RaftManager. Not thread-safe while it
 // changes.
-class RaftConfiguration {
+class KOMMANDER_EXPORT RaftConfiguration {
  public:
   RaftConfiguration() = default;
 

@@ -43,6 +43,7 @@
 #include <kommander/cluster_settings.hpp>
 #include <kommander/dependencies.hpp>
 #include <kommander/detail/calls.hpp>
+#include <kommander/detail/export.hpp>
 #include <kommander/discovery.hpp>
 #include <kommander/entry_batch.hpp>
 #include <kommander/errors.hpp>
@@ -70,7 +71,7 @@ class RaftNode;
 template <class Token, class Signature>
 concept TokenFor = boost::asio::completion_token_for<Token, Signature>;
 
-class RaftManager {
+class KOMMANDER_EXPORT RaftManager {
  public:
   using executor_type = boost::asio::any_io_executor;
   using DefaultToken = boost::asio::use_awaitable_t<>;

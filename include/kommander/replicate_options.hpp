@@ -135,6 +135,7 @@ struct OpenTicket {
   std::size_t bytes = 0;    // of the entry
 };
 
+// Of reads, and of questions whether this node leads.
 class ReadOptions {
  public:
   ReadOptions() = default;

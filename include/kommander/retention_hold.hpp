@@ -5,11 +5,13 @@
 #include <memory>
 #include <utility>
 
+#include <kommander/detail/export.hpp>
+
 namespace kommander {
 
 namespace detail {
 // Told that a hold has ended: only enqueues, from any thread.
-class HoldSink {
+class KOMMANDER_EXPORT HoldSink {
  public:
   virtual ~HoldSink() = default;
   virtual void Release(std::uint64_t hold) noexcept = 0;

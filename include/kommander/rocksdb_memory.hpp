@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/rocksdb_wal.hpp>
 
 namespace rocksdb {
@@ -49,6 +50,7 @@ class RocksDbMemory {
 };
 
 // As MakeRocksDbWal(options), in lent memory.
-[[nodiscard]] std::shared_ptr<Wal> MakeRocksDbWal(RocksDbWalOptions options, RocksDbMemory lent);
+[[nodiscard]] KOMMANDER_EXPORT std::shared_ptr<Wal> MakeRocksDbWal(RocksDbWalOptions options,
+                                                                   RocksDbMemory lent);
 
 }  // namespace kommander

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/wal.hpp>
 
 namespace kommander {
@@ -60,6 +61,6 @@ class RocksDbWalOptions {
 };
 
 // A log that is not yet open. Its directory is locked from Open to Close; no two logs share one.
-[[nodiscard]] std::shared_ptr<Wal> MakeRocksDbWal(RocksDbWalOptions options);
+[[nodiscard]] KOMMANDER_EXPORT std::shared_ptr<Wal> MakeRocksDbWal(RocksDbWalOptions options);
 
 }  // namespace kommander

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/errors.hpp>
 #include <kommander/ids.hpp>
 #include <kommander/payload.hpp>
@@ -22,7 +23,7 @@
 
 namespace kommander {
 
-class SnapshotStore {
+class KOMMANDER_EXPORT SnapshotStore {
  public:
   // What is being written of a partition: at most one that this node takes itself and one that it
   // receives.

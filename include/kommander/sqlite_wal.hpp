@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/wal.hpp>
 
 namespace kommander {
@@ -62,6 +63,6 @@ class SqliteWalOptions {
 
 // A log that is not yet open. Its directory is locked from Open to Close; no two logs share one.
 // Reads of a shard wait for its writes. An index beyond 2^63 - 1 cannot be stored: InvalidArgument.
-[[nodiscard]] std::shared_ptr<Wal> MakeSqliteWal(SqliteWalOptions options);
+[[nodiscard]] KOMMANDER_EXPORT std::shared_ptr<Wal> MakeSqliteWal(SqliteWalOptions options);
 
 }  // namespace kommander

@@ -13,6 +13,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/ids.hpp>
 #include <kommander/payload.hpp>
 #include <kommander/raft_log.hpp>
@@ -20,7 +21,7 @@
 namespace kommander {
 
 // Takes the bytes of a snapshot that is being made.
-class SnapshotSink {
+class KOMMANDER_EXPORT SnapshotSink {
  public:
   virtual ~SnapshotSink() = default;
   // Ends when there is room for more. Throws boost::system::system_error when the snapshot cannot
@@ -29,7 +30,7 @@ class SnapshotSink {
 };
 
 // Gives the bytes of a snapshot back.
-class SnapshotSource {
+class KOMMANDER_EXPORT SnapshotSource {
  public:
   virtual ~SnapshotSource() = default;
   // The next ones; empty at the end. Throws boost::system::system_error when they cannot be read.
@@ -38,7 +39,7 @@ class SnapshotSource {
 
 // A state that does not change any more, though the state machine goes on: copied, or shared until
 // it is written to. Freed once it is written out.
-class SnapshotImage {
+class KOMMANDER_EXPORT SnapshotImage {
  public:
   virtual ~SnapshotImage() = default;
   // On the partition's delivery strand, in turns with Apply: others run at each co_await, so write
@@ -49,7 +50,7 @@ class SnapshotImage {
 // It is kept by snapshots (UseSnapshots), or keeps itself and says so (AppliedIndex and
 // OnDurableIndex). With neither, checkpoints remove nothing from the log, and a restart applies all
 // of it again.
-class StateMachine {
+class KOMMANDER_EXPORT StateMachine {
  public:
   virtual ~StateMachine() = default;
 

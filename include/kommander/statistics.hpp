@@ -7,13 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/ids.hpp>
 #include <kommander/time.hpp>
 
 namespace kommander {
 
 // How many durations fell into each of the classes (bound of the class before, its own bound].
-class LatencyHistogram {
+class KOMMANDER_EXPORT LatencyHistogram {
  public:
   LatencyHistogram() = default;
   // The last class has no bound.
@@ -32,6 +33,7 @@ class LatencyHistogram {
   [[nodiscard]] Duration Quantile(double quantile) const noexcept;
 };
 
+// Of one partition on this node, since it started.
 struct PartitionStatistics {
   PartitionStatistics() = default;
   PartitionId partition;
@@ -70,6 +72,7 @@ struct PartitionStatistics {
   LatencyHistogram apply_latency;
 };
 
+// Of this node, over all its partitions, since it started.
 struct NodeStatistics {
   NodeStatistics() = default;
   std::uint64_t messages_dropped = 0;    // of peers, at a full mailbox

@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <string_view>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/ids.hpp>
 
 namespace kommander {
 
+// What a node is in one partition.
 enum class Role : std::uint8_t { kFollower, kCandidate, kLeader, kLearner };
-[[nodiscard]] std::string_view ToString(Role role) noexcept;  // "follower", ...
+[[nodiscard]] KOMMANDER_EXPORT std::string_view ToString(Role role) noexcept;  // "follower", ...
 
 // Read from an atomic view, without touching the partition's strand. `applied` and `digest` are one
 // consistent pair: equal `applied` on two nodes means equal `digest`, also after a restart.
@@ -57,6 +59,7 @@ struct PeerStatus {
   std::uint64_t snapshot_bytes_received = 0;
   std::uint64_t snapshot_failures = 0;  // in a row
 };
-[[nodiscard]] std::string_view ToString(PeerStatus::State state) noexcept;  // "replicating", ...
+[[nodiscard]] KOMMANDER_EXPORT std::string_view ToString(
+    PeerStatus::State state) noexcept;  // "replicating", ...
 
 }  // namespace kommander

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <kommander/clock.hpp>
+#include <kommander/detail/export.hpp>
 
 namespace kommander {
 
@@ -11,6 +12,6 @@ namespace kommander {
 // the re-arming share state without a lock. While a timer is armed its executor has outstanding
 // work. A timer that is re-armed for later keeps its running wait and looks again when that ends,
 // so postponing a deadline costs nothing.
-[[nodiscard]] std::shared_ptr<Clock> MakeSteadyClock();
+[[nodiscard]] KOMMANDER_EXPORT std::shared_ptr<Clock> MakeSteadyClock();
 
 }  // namespace kommander

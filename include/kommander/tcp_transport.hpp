@@ -19,6 +19,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <kommander/clock.hpp>
+#include <kommander/detail/export.hpp>
 #include <kommander/payload.hpp>
 #include <kommander/time.hpp>
 #include <kommander/transport.hpp>
@@ -29,6 +30,7 @@ namespace tcp {
 class Service;
 }
 
+// Bounds and times of one node's connections.
 class TcpTransportOptions {
  public:
   // Bytes queued and not yet handed to the system, per peer; beyond, messages are dropped and
@@ -119,7 +121,7 @@ class TcpTransportOptions {
 // IPv4 address; port 0 takes a free one; with Listen(false) it is not looked at. The context must
 // outlive the transport, unless Stop has completed. The destructor without Stop closes everything
 // as the context runs on.
-class TcpTransport final : public Transport {
+class KOMMANDER_EXPORT TcpTransport final : public Transport {
  public:
   // All waiting goes through `clock`.
   explicit TcpTransport(std::shared_ptr<Clock> clock, TcpTransportOptions options = {});

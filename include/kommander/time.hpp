@@ -9,6 +9,7 @@
 
 namespace kommander {
 
+// Every length of time is signed, in nanoseconds.
 using Duration = std::chrono::nanoseconds;
 
 // The clock that instants belong to: monotonic, epoch unspecified. It cannot be read by itself.
@@ -20,8 +21,10 @@ struct MonotonicClock {
   using time_point = std::chrono::time_point<MonotonicClock>;
   static constexpr bool is_steady = true;
 };
+// A point in time of a Clock.
 using Instant = MonotonicClock::time_point;
 
+// Later than everything.
 inline constexpr Instant kNever = Instant::max();
 
 // A stamp of the hybrid logical clock (Kulkarni et al. 2014): wall milliseconds, a counter for
@@ -61,6 +64,7 @@ class HlcTimestamp {
   NodeId node_;
 };
 
+// What a proposal in two phases is known by.
 using Ticket = HlcTimestamp;
 
 }  // namespace kommander

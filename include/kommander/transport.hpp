@@ -12,6 +12,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/discovery.hpp>
 #include <kommander/errors.hpp>
 #include <kommander/ids.hpp>
@@ -19,8 +20,8 @@
 
 namespace kommander {
 
-inline constexpr std::uint16_t kProtocolVersionMin = 1;
-inline constexpr std::uint16_t kProtocolVersionMax = 1;
+inline constexpr std::uint16_t kProtocolVersionMin = 1;  // of what this library speaks, the oldest
+inline constexpr std::uint16_t kProtocolVersionMax = 1;  // and the newest
 
 // What a node says of itself before anything else, in both directions.
 struct Hello {
@@ -38,7 +39,7 @@ struct Hello {
 };
 
 // The node that a transport serves. Calls come on any thread; implementations only enqueue.
-class TransportHost {
+class KOMMANDER_EXPORT TransportHost {
  public:
   virtual ~TransportHost() = default;
   // This node's own words for a peer; `peer` is 0 before an accepted connection has said who it is.
@@ -78,7 +79,7 @@ struct TransportStatistics {
   std::uint64_t rejected_handshake = 0;  // a hello that the host refused
 };
 
-class Transport {
+class KOMMANDER_EXPORT Transport {
  public:
   virtual ~Transport() = default;
 

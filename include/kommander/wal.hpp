@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/errors.hpp>
 #include <kommander/wal_recovery.hpp>
 #include <kommander/write_unit.hpp>
@@ -36,7 +37,7 @@ struct WalStatistics {
   std::uint64_t units = 0;
 };
 
-class Wal {
+class KOMMANDER_EXPORT Wal {
  public:
   virtual ~Wal() = default;
 

@@ -1,5 +1,6 @@
 #include "cluster/bootstrap.hpp"
 
+#define XXH_INLINE_ALL
 #include <algorithm>
 #include <cstddef>
 #include <utility>

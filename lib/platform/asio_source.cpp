@@ -1,2 +1,6 @@
-// Asio's own sources, compiled once for the whole library.
+// Asio's own sources, compiled once for the whole library. Functions are inline, as in a program
+// that includes them, and written out all the same: what is static in one is one object for the
+// library and such a program, the categories of errors among them, which are compared by address.
+// Visible, because the shared library and its program share one copy (meson.build).
+#define BOOST_ASIO_DECL inline __attribute__((used, visibility("default")))
 #include <boost/asio/impl/src.hpp>

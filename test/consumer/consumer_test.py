@@ -1,21 +1,27 @@
 #!/usr/bin/env python3
-# An outside program builds from what `meson install` leaves behind, and works: with a compiler and
-# pkg-config alone, by CMake, and by Meson; with Asio's sources compiled by the program itself, or
-# left to the library; and in a project of which the library is a part. Exits with 77, skipped, when
-# all went well but there is no CMake.
+# An outside program builds from what `meson install` leaves behind, wherever that was moved, and
+# works with the shared library and with the archive: with a compiler and pkg-config alone, by
+# CMake, and by Meson; with Asio included, with its sources compiled by the program itself, or left
+# to the library; and in a project of which the library is a part. Exits with 77, skipped, when all
+# went well but there is no CMake.
 #   consumer_test.py BUILD SOURCE
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 
-PROGRAMS = {'memory_network': 'kommander', 'parts': 'kommander', 'faulty_wal': 'kommander-testing'}
+TESTING = 'kommander-testing'
+LIBRARIES = ('kommander', 'kommander-static')  # for pkg-config: the shared one, and the archive
+PROGRAMS = ('memory_network', 'one_asio', 'parts', 'faulty_wal')
 OPTIONAL_HEADERS = ('configuration_file.hpp', 'rocksdb_wal.hpp', 'sqlite_wal.hpp',
                     'tcp_transport.hpp')
+ASIO_APART = '-DBOOST_ASIO_SEPARATE_COMPILATION'
+
 
 
 def run(*command, **more):
@@ -24,53 +30,79 @@ def run(*command, **more):
     return subprocess.run(command, check=True, timeout=250, **more)
 
 
-def run_programs(folder, names=tuple(PROGRAMS)):
+def run_programs(folder, names=PROGRAMS):
     for name in names:
         run(folder / name, *([folder / 'log'] if name == 'parts' else []))
 
 
+def needed(program):
+    """Names of the shared libraries that a program names."""
+    told = run('readelf', '-d', program, stdout=subprocess.PIPE, text=True).stdout
+    return re.findall(r'\(NEEDED\).*\[(.+)\]', told)
+
+
+def expect_kind(program, is_shared):
+    if any(name.startswith('libkommander.so.') for name in needed(program)) != is_shared:
+        sys.exit(f'{program} has the wrong library: it needs {needed(program)}')
+
+
 class Installed:
-    """What was installed below `root`, its prefix moved there."""
+    """What was installed below `root`, to be found where it is now."""
 
     def __init__(self, root):
         [include] = root.rglob('include')
         [package] = {path.parent for path in root.rglob('kommander*.pc')}
         self.prefix = include.parent
+        self.libdir = package.parent
         self.is_whole = all((include / 'kommander' / name).exists() for name in OPTIONAL_HEADERS)
-        self.pkg_config = f'pkg-config --define-variable=prefix={shlex.quote(str(self.prefix))}'
-        self.environment = {**os.environ, 'PKG_CONFIG_PATH': str(package),
-                            'PKG_CONFIG': self.pkg_config}
+        self.environment = {**os.environ, 'PKG_CONFIG_PATH': str(package)}
 
-    def flags(self, package):
-        done = run(*shlex.split(self.pkg_config), '--cflags', '--libs', package,
-                   env=self.environment, stdout=subprocess.PIPE, text=True)
-        return shlex.split(done.stdout)
+    def pkg_config(self, *options):
+        return shlex.split(run('pkg-config', *options, env=self.environment, text=True,
+                               stdout=subprocess.PIPE).stdout)
+
+    def compile(self, source, made, *flags):
+        run('g++', '-std=c++20', '-c', *flags, *self.pkg_config('--cflags', 'kommander'), source,
+            '-o', made)
+
+    def link(self, package, program, *objects):
+        run('g++', *objects, '-o', program, *self.pkg_config('--libs', package),
+            f'-Wl,-rpath,{self.libdir}')
+        expect_kind(program, package == 'kommander')
 
 
 def by_pkg_config(installed, source, outside, folder):
-    for example, package, arguments in (
-            ('02_counter', 'kommander', ()),
-            ('07_tested_counter', 'kommander-testing', ('--seeds', '1..2'))):
-        run('g++', '-std=c++20', source / 'examples' / example / 'main.cpp', '-o', folder / example,
-            *installed.flags(package))
-        run(folder / example, *arguments)
-    names = ('parts', 'faulty_wal')  # memory_network: see with_asio_compiled_once
-    for name in names:
-        run('g++', '-std=c++20', outside / f'{name}.cpp', '-o', folder / name,
-            *installed.flags(PROGRAMS[name]))
-    run_programs(folder, names)
+    for name, code, packages, arguments in (
+            ('counter', source / 'examples/02_counter/main.cpp', LIBRARIES, ()),
+            ('parts', outside / 'parts.cpp', LIBRARIES, (folder / 'log',)),
+            ('faulty_wal', outside / 'faulty_wal.cpp', (TESTING,), ()),
+            ('tested', source / 'examples/07_tested_counter/main.cpp', (TESTING,),
+             ('--seeds', '1..2'))):
+        installed.compile(code, folder / f'{name}.o')
+        for package in packages:
+            installed.link(package, folder / f'{name}-{package}', folder / f'{name}.o')
+            run(folder / f'{name}-{package}', *arguments)
+    # Who wants everything static is told what else that takes.
+    dynamic = installed.pkg_config('--libs', 'kommander')
+    static = installed.pkg_config('--libs', '--static', 'kommander')
+    if len(needed(installed.libdir / 'libkommander.so')) > 6 and len(static) <= len(dynamic):
+        sys.exit(f'pkg-config --static adds nothing to {dynamic}')
 
 
-def with_asio_compiled_once(installed, outside, folder):
-    """The program has its own copy of Asio, of which nothing may be defined twice, or relies on the
-    one of the library."""
-    flags = ['-std=c++20', '-DBOOST_ASIO_SEPARATE_COMPILATION', *installed.flags('kommander')]
-    run('g++', '-c', outside / 'memory_network.cpp', '-o', folder / 'program.o', *flags)
-    run('g++', '-c', '-x', 'c++', '-include', 'boost/asio/impl/src.hpp', os.devnull,
-        '-o', folder / 'asio.o', *flags)
-    for name, objects in (('its_own', ['program.o', 'asio.o']), ('the_library_s', ['program.o'])):
-        run('g++', *(folder / file for file in objects), '-o', folder / name, *flags)
-        run(folder / name)
+def with_any_asio(installed, outside, folder):
+    """The program includes Asio, has its own copy, of which nothing may be defined twice, or relies
+    on the one of the library. It and the library mean the same one."""
+    code = outside / 'one_asio.cpp'
+    installed.compile(code, folder / 'including.o')
+    installed.compile(code, folder / 'program.o', ASIO_APART)
+    (folder / 'asio.cpp').write_text('#include <boost/asio/impl/src.hpp>\n')
+    installed.compile(folder / 'asio.cpp', folder / 'asio.o', ASIO_APART)
+    for package in LIBRARIES:
+        for name, objects in (('included', ['including.o']), ('its_own', ['program.o', 'asio.o']),
+                              ('the_library_s', ['program.o'])):
+            program = folder / f'{name}-{package}'
+            installed.link(package, program, *(folder / file for file in objects))
+            run(program)
 
 
 def by_cmake(installed, outside, folder):
@@ -78,23 +110,30 @@ def by_cmake(installed, outside, folder):
         return run('cmake', '-S', outside, '-B', folder, '-G', 'Ninja', '--log-level=WARNING',
                    f'-DCMAKE_PREFIX_PATH={installed.prefix}', *options, **more)
 
+    def refused(names, *options):
+        try:
+            configure(*options, stderr=subprocess.PIPE, text=True)
+        except subprocess.CalledProcessError as problem:
+            for name in names:
+                if name not in problem.stderr:
+                    sys.exit(f'{name!r} is missing in what CMake says:\n{problem.stderr}')
+        else:
+            sys.exit(f'CMake took {options}')
+
     configure()
     run('cmake', '--build', folder, '--parallel', 1)
     run_programs(folder)
-    # Without pkg-config the same libraries are found and linked.
-    configure('-DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON')
+    expect_kind(folder / 'parts', True)
+    # The archive is linked, and without pkg-config what it needs is found all the same.
+    configure('-DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON', '-Dkommander_USE_STATIC_LIBS=ON')
     run('cmake', '--build', folder, '--parallel', 1)
+    run_programs(folder)
+    expect_kind(folder / 'parts', False)
+    refused(['KOMMANDER_LIBRARY', 'faulty_wal'], '-DMIXED=ON')
     # What is not there is named, all of it at once.
-    hidden = [f'-DCMAKE_FIND_USE_{places}=OFF'
-              for places in ('CMAKE_SYSTEM_PATH', 'SYSTEM_ENVIRONMENT_PATH')]
-    try:
-        configure('-UBoost*', '-Ukommander_*', *hidden, stderr=subprocess.PIPE, text=True)
-    except subprocess.CalledProcessError as refused:
-        for name in ('Boost 1.', 'libxxhash'):
-            if name not in refused.stderr:
-                sys.exit(f'{name!r} cannot be found, and is not named:\n{refused.stderr}')
-    else:
-        sys.exit('CMake found what was hidden')
+    refused(['Boost 1.', *(['rocksdb'] if installed.is_whole else [])], '-UBoost*',
+            '-Ukommander_*', *(f'-DCMAKE_FIND_USE_{places}=OFF'
+                               for places in ('CMAKE_SYSTEM_PATH', 'SYSTEM_ENVIRONMENT_PATH')))
 
 
 def by_version(installed, folder):
@@ -102,8 +141,7 @@ def by_version(installed, folder):
     [file] = installed.prefix.rglob('kommanderConfigVersion.cmake')
     shutil.copy(file, folder)
     (folder / 'kommanderConfig.cmake').touch()
-    version = run(*shlex.split(installed.pkg_config), '--modversion', 'kommander',
-                  env=installed.environment, stdout=subprocess.PIPE, text=True).stdout.strip()
+    [version] = installed.pkg_config('--modversion', 'kommander')
     major, minor, patch = map(int, version.split('.'))
     wanted = {'': True, f'{major}.{minor}': True, f'{version} EXACT': True,
               f'{major}.{minor}...{major + 1}': True, f'{major}.{minor}...<{major + 1}': True,
@@ -124,9 +162,12 @@ endif()
 
 
 def by_meson(installed, outside, folder):
-    run('meson', 'setup', folder, outside, '-Dbuildtype=plain', env=installed.environment)
-    run('ninja', '-C', folder, '-j1')
-    run_programs(folder)
+    setup = ('meson', 'setup', folder, outside, '-Dbuildtype=plain')
+    for is_shared, more in ((True, ()), (False, ('-Darchive=true', '--reconfigure'))):
+        run(*setup, *more, env=installed.environment)
+        run('ninja', '-C', folder, '-j1')
+        run_programs(folder)
+        expect_kind(folder / 'parts', is_shared)
 
 
 def as_a_part(installed, source, outside, folder):
@@ -174,9 +215,13 @@ def main():
 
         run('meson', 'install', '-C', build, '--destdir', folder('installed'), '--no-rebuild',
             stdout=subprocess.DEVNULL)
-        installed = Installed(pathlib.Path(root) / 'installed')
+        installed = Installed((pathlib.Path(root) / 'installed').rename(
+            pathlib.Path(root) / 'moved'))
+        run(sys.executable, '-B', source / 'test/consumer/exports_test.py', '--installed',
+            installed.libdir / 'libkommander.a', installed.libdir / 'libkommander.so',
+            installed.prefix / 'include')
         by_pkg_config(installed, source, outside, folder('pkg_config'))
-        with_asio_compiled_once(installed, outside, folder('asio'))
+        with_any_asio(installed, outside, folder('asio'))
         by_meson(installed, outside, folder('meson'))
         as_a_part(installed, source, outside, folder('part'))
         if not shutil.which('cmake'):

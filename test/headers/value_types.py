@@ -10,8 +10,8 @@ import sys
 
 _DETAIL = re.compile(r'^namespace (?:kommander::)?(?:testing::)?detail \{$.*?^\}  // namespace',
                      re.M | re.S)
-_CLASS = re.compile(r'^(template [^;{]*?\n)?(  )?(?:struct|class) (\w+)(?: final)?(?: :[^;{]*)? \{',
-                    re.M)
+_CLASS = re.compile(r'^(template [^;{]*?\n)?(  )?(?:struct|class) (?:KOMMANDER_EXPORT )?(\w+)'
+                    r'(?: final)?(?: :[^;{]*)? \{', re.M)
 
 
 def classes(text):

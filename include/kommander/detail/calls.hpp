@@ -12,6 +12,7 @@
 #include <boost/asio/async_result.hpp>
 
 #include <kommander/batch.hpp>
+#include <kommander/detail/export.hpp>
 #include <kommander/detail/operation.hpp>
 #include <kommander/errors.hpp>
 #include <kommander/ids.hpp>
@@ -44,45 +45,58 @@ struct EncodedBody {
   std::uint32_t count = 0;
   bool is_reserved = false;  // a type that is the library's own
 };
-EncodedBody EncodeBody(std::string_view type, const Payload& payload,
-                       const SessionRequest& session = {});
-EncodedBody EncodeBody(const Batch& batch, const SessionRequest& session = {});
+KOMMANDER_EXPORT EncodedBody EncodeBody(std::string_view type, const Payload& payload,
+                                        const SessionRequest& session = {});
+KOMMANDER_EXPORT EncodedBody EncodeBody(const Batch& batch, const SessionRequest& session = {});
 
 // A change of a setting as the body of an entry; `value` null: it is removed.
-EncodedBody EncodeSetting(std::string_view name, const Payload* value,
-                          std::optional<LogIndex> expected);
+KOMMANDER_EXPORT EncodedBody EncodeSetting(std::string_view name, const Payload* value,
+                                           std::optional<LogIndex> expected);
 
-std::weak_ptr<CancelSink> SinkOf(const std::shared_ptr<RaftNode>& node, PartitionId partition);
-void StartReplicate(RaftNode& node, ReplicateOperation operation, PartitionId partition,
-                    EncodedBody body, ReplicateOptions options);
-void StartEntries(RaftNode& node, EntriesOperation operation, PartitionId partition,
-                  EncodedBody committed, EncodedBody manual, bool is_ordered,
-                  ReplicateOptions options);
-void StartDecision(RaftNode& node, ReplicateOperation operation, PartitionId partition,
-                   Ticket ticket, bool commits, ReplicateOptions options);
-void StartListTickets(RaftNode& node, TicketsOperation operation, PartitionId partition);
-void StartCheckpoint(RaftNode& node, ReplicateOperation operation, PartitionId partition,
-                     std::optional<LogIndex> covered, ReplicateOptions options);
-void StartSetting(RaftNode& node, ReplicateOperation operation, EncodedBody body,
-                  ReplicateOptions options);
-void StartHold(RaftNode& node, HoldOperation operation, PartitionId partition, LogIndex first);
-void StartOpenSession(RaftNode& node, SessionOperation operation, PartitionId partition,
-                      ReplicateOptions options);
-void StartCloseSession(RaftNode& node, PlainOperation operation, PartitionId partition,
-                       SessionId session, ReplicateOptions options);
-void StartRead(RaftNode& node, ReadOperation operation, PartitionId partition, ReadOptions options);
-void StartWaitForLeader(RaftNode& node, LeaderOperation operation, PartitionId partition);
-void StartConfirm(RaftNode& node, BoolOperation operation, PartitionId partition,
-                  ReadOptions options);
-void StartWaitForStableLeader(RaftNode& node, LeaderOperation operation, PartitionId partition,
-                              Duration stable_for, Duration timeout);
-void StartSuspendHeartbeats(RaftNode& node, PlainOperation operation, PartitionId partition,
-                            bool suspended);
-void StartAmILeader(RaftNode& node, BoolOperation operation, PartitionId partition);
-void StartTransfer(RaftNode& node, PlainOperation operation, PartitionId partition, NodeId target);
-void StartStepDown(RaftNode& node, PlainOperation operation, PartitionId partition);
-void StartJoin(const std::shared_ptr<RaftNode>& node, PlainOperation operation);
-void StartStop(const std::shared_ptr<RaftNode>& node, PlainOperation operation);
+KOMMANDER_EXPORT std::weak_ptr<CancelSink> SinkOf(const std::shared_ptr<RaftNode>& node,
+                                                  PartitionId partition);
+KOMMANDER_EXPORT void StartReplicate(RaftNode& node, ReplicateOperation operation,
+                                     PartitionId partition, EncodedBody body,
+                                     ReplicateOptions options);
+KOMMANDER_EXPORT void StartEntries(RaftNode& node, EntriesOperation operation,
+                                   PartitionId partition, EncodedBody committed, EncodedBody manual,
+                                   bool is_ordered, ReplicateOptions options);
+KOMMANDER_EXPORT void StartDecision(RaftNode& node, ReplicateOperation operation,
+                                    PartitionId partition, Ticket ticket, bool commits,
+                                    ReplicateOptions options);
+KOMMANDER_EXPORT void StartListTickets(RaftNode& node, TicketsOperation operation,
+                                       PartitionId partition);
+KOMMANDER_EXPORT void StartCheckpoint(RaftNode& node, ReplicateOperation operation,
+                                      PartitionId partition, std::optional<LogIndex> covered,
+                                      ReplicateOptions options);
+KOMMANDER_EXPORT void StartSetting(RaftNode& node, ReplicateOperation operation, EncodedBody body,
+                                   ReplicateOptions options);
+KOMMANDER_EXPORT void StartHold(RaftNode& node, HoldOperation operation, PartitionId partition,
+                                LogIndex first);
+KOMMANDER_EXPORT void StartOpenSession(RaftNode& node, SessionOperation operation,
+                                       PartitionId partition, ReplicateOptions options);
+KOMMANDER_EXPORT void StartCloseSession(RaftNode& node, PlainOperation operation,
+                                        PartitionId partition, SessionId session,
+                                        ReplicateOptions options);
+KOMMANDER_EXPORT void StartRead(RaftNode& node, ReadOperation operation, PartitionId partition,
+                                ReadOptions options);
+KOMMANDER_EXPORT void StartWaitForLeader(RaftNode& node, LeaderOperation operation,
+                                         PartitionId partition);
+KOMMANDER_EXPORT void StartConfirm(RaftNode& node, BoolOperation operation, PartitionId partition,
+                                   ReadOptions options);
+KOMMANDER_EXPORT void StartWaitForStableLeader(RaftNode& node, LeaderOperation operation,
+                                               PartitionId partition, Duration stable_for,
+                                               Duration timeout);
+KOMMANDER_EXPORT void StartSuspendHeartbeats(RaftNode& node, PlainOperation operation,
+                                             PartitionId partition, bool suspended);
+KOMMANDER_EXPORT void StartAmILeader(RaftNode& node, BoolOperation operation,
+                                     PartitionId partition);
+KOMMANDER_EXPORT void StartTransfer(RaftNode& node, PlainOperation operation, PartitionId partition,
+                                    NodeId target);
+KOMMANDER_EXPORT void StartStepDown(RaftNode& node, PlainOperation operation,
+                                    PartitionId partition);
+KOMMANDER_EXPORT void StartJoin(const std::shared_ptr<RaftNode>& node, PlainOperation operation);
+KOMMANDER_EXPORT void StartStop(const std::shared_ptr<RaftNode>& node, PlainOperation operation);
 
 // Begins an operation; `Function` is called with it once it exists. Carries the executor that outer
 // tokens look for.

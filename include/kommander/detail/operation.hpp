@@ -16,6 +16,7 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/prefer.hpp>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/errors.hpp>
 
 namespace kommander::detail {
@@ -23,13 +24,13 @@ namespace kommander::detail {
 class Operation;
 
 // Who is told that a caller has cancelled: only enqueues, from any thread.
-class CancelSink {
+class KOMMANDER_EXPORT CancelSink {
  public:
   virtual ~CancelSink() = default;
   virtual void OnCancel(std::shared_ptr<Operation> operation) noexcept = 0;
 };
 
-class Operation : public std::enable_shared_from_this<Operation> {
+class KOMMANDER_EXPORT Operation : public std::enable_shared_from_this<Operation> {
  public:
   explicit Operation(const boost::asio::any_io_executor& executor)
       : executor_(executor),

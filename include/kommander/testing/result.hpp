@@ -13,6 +13,7 @@
 
 namespace kommander::testing {
 
+// One seed under which something did not hold.
 class Failure {
  public:
   Failure(std::uint64_t seed, std::string invariant, std::string what)
