@@ -82,11 +82,10 @@ def by_pkg_config(installed, source, outside, folder):
         for package in packages:
             installed.link(package, folder / f'{name}-{package}', folder / f'{name}.o')
             run(folder / f'{name}-{package}', *arguments)
-    # Who wants everything static is told what else that takes.
-    dynamic = installed.pkg_config('--libs', 'kommander')
-    static = installed.pkg_config('--libs', '--static', 'kommander')
-    if len(needed(installed.libdir / 'libkommander.so')) > 6 and len(static) <= len(dynamic):
-        sys.exit(f'pkg-config --static adds nothing to {dynamic}')
+    # What the parts need is told to whoever links everything statically, and to nobody else.
+    for options, is_told in (((), False), (('--static',), installed.is_whole)):
+        if ('-lrocksdb' in installed.pkg_config('--libs', *options, 'kommander')) != is_told:
+            sys.exit(f'pkg-config {options} is wrong about RocksDB')
 
 
 def with_any_asio(installed, outside, folder):

@@ -48,8 +48,8 @@ def foreign_headers(dependencies):
     paths = {line.strip() for line in dependencies.splitlines() if line.startswith('    ')}
     ours = re.compile(r'^(?:\.\./\.\.|lib|storage|transports)/')
     system = re.compile(r'/c\+\+/\d|/gcc/|/clang/|^/usr/include/(?:[\w-]+-linux-gnu/)?'
-                        r'(?:asm|asm-generic|bits|gnu|linux|sys|net|netinet|arpa)/|'
-                        r'^/usr/include/\w+\.h$|/boost/|/xxh(?:ash|3)\.h$')
+                        r'(?:asm|asm-generic|bits|gnu|linux|sys|net|netinet|arpa|rpc)/|'
+                        r'^/usr/include/[\w-]+\.h$|/boost/|/xxh(?:ash|3)\.h$')
     return sorted(path for path in paths if not ours.match(path) and not system.search(path))
 
 
