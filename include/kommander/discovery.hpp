@@ -44,12 +44,17 @@ struct NodeAddress {
 class KOMMANDER_EXPORT Discovery {
  public:
   virtual ~Discovery() = default;
-  // Every node known now, this one included or not. Never blocks; thread-safe.
+  // Every node known now, this one included or not. Never blocks; thread-safe. A running node asks
+  // about once per election timeout, and dials a node elsewhere when its address is another one. Of
+  // several addresses of one node the first counts. A node that is not named any more keeps the
+  // last known address and stays what it is: a member, if it was one.
   [[nodiscard]] virtual std::vector<NodeAddress> Nodes() const = 0;
 };
 
-// A list given at the start.
+// A list given at the start; dynamic_discovery.hpp has one that changes, multicast_discovery.hpp
+// nodes that find each other.
 class KOMMANDER_EXPORT StaticDiscovery final : public Discovery {
+
  public:
   explicit StaticDiscovery(std::vector<NodeAddress> nodes) : nodes_(std::move(nodes)) {}
   [[nodiscard]] std::vector<NodeAddress> Nodes() const override { return nodes_; }

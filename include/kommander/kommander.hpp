@@ -7,6 +7,7 @@
 #include <kommander/configuration.hpp>
 #include <kommander/dependencies.hpp>
 #include <kommander/discovery.hpp>
+#include <kommander/dynamic_discovery.hpp>
 #include <kommander/entry.hpp>
 #include <kommander/entry_batch.hpp>
 #include <kommander/errors.hpp>

@@ -42,7 +42,8 @@ class KOMMANDER_EXPORT RaftConfiguration {
   }
   // The nodes of a new cluster, the same list on each of them; needed on the first start only.
   // Later starts take no more than addresses from it. A node that is added to a running cluster
-  // names the nodes that the cluster began with, not itself; it waits until it has been added.
+  // names the nodes that the cluster began with, not itself; it waits until it has been added. An
+  // address may be empty, Endpoint(), if the manager gets a Discovery: that one knows.
   RaftConfiguration& InitialMembers(std::vector<NodeAddress> value) {
     initial_members_ = std::move(value);
     return *this;

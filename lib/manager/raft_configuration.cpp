@@ -82,9 +82,12 @@ void CheckMember(Problems& problems, const RaftConfiguration& configuration, std
   const NodeAddress& member = members[position];
   const std::string field = "initial_members[" + Text(position) + "]";
   if (!member.id) Add(problems, field + ".id", "0", "1 to 4294967295");
+  // Left to discovery; whether there is one, the manager knows.
+  const bool is_left_open = member.endpoint == Endpoint();
   // A node that is alone may take any free port; one that others must find may not.
   const bool may_be_any = member.id == configuration.id() && members.size() == 1;
-  if (member.endpoint.host.empty() || (member.endpoint.port == 0 && !may_be_any)) {
+  const bool is_whole = !member.endpoint.host.empty() && (member.endpoint.port != 0 || may_be_any);
+  if (!is_whole && !is_left_open) {
     Add(problems, field + ".endpoint", Quoted(member.endpoint.ToString()),
         "a host and a port of 1 to 65535");
   }
@@ -93,7 +96,7 @@ void CheckMember(Problems& problems, const RaftConfiguration& configuration, std
     if (members[i].id == member.id && member.id) {
       Add(problems, field + ".id", Text(member.id.value()), "another one than that of " + earlier);
     }
-    if (members[i].endpoint == member.endpoint) {
+    if (members[i].endpoint == member.endpoint && !is_left_open) {
       Add(problems, field + ".endpoint", Quoted(member.endpoint.ToString()),
           "another one than that of " + earlier);
     }

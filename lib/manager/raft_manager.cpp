@@ -11,8 +11,14 @@ namespace kommander {
 namespace {
 
 RaftConfiguration Checked(RaftConfiguration configuration, const Wal* wal,
-                          const Transport* transport) {
+                          const Transport* transport, const Discovery* discovery) {
   std::vector<std::string> problems = configuration.Validate();
+  for (const NodeAddress& member : configuration.initial_members()) {
+    const bool is_left_open = member.endpoint == Endpoint() && member.id != configuration.id();
+    if (discovery != nullptr || !is_left_open) continue;
+    problems.push_back("initial_members: node " + std::to_string(member.id.value()) +
+                       " has no address, and there is no discovery");
+  }
   if (wal == nullptr) problems.emplace_back("wal: is null");
   if (transport == nullptr) problems.emplace_back("transport: is null");
   if (problems.empty()) return configuration;
@@ -34,8 +40,9 @@ RaftManager::RaftManager(executor_type executor, RaftConfiguration configuration
                          std::shared_ptr<Discovery> discovery, RaftDependencies dependencies)
     : executor_(executor),
       node_(std::make_shared<RaftNode>(
-          std::move(executor), Checked(std::move(configuration), wal.get(), transport.get()), wal,
-          transport, std::move(discovery), std::move(dependencies))) {}
+          std::move(executor),
+          Checked(std::move(configuration), wal.get(), transport.get(), discovery.get()), wal,
+          transport, discovery, std::move(dependencies))) {}
 
 RaftManager::~RaftManager() { node_->Abandon(); }
 

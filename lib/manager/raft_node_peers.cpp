@@ -1,5 +1,6 @@
 // Identity: whom this node talks to, under which incarnation, and whose votes and acknowledgements
 // count. An address is only where a node is today; who it is, is the pair (node id, incarnation).
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -29,11 +30,14 @@ void RaftNode::UpdateAddresses() {
     }
   }
   if (discovery_ == nullptr) return;
-  // Also those that have been admitted without being known yet: they wait for answers.
+  // A second address of a node would end the connection to the first, at every tick.
+  std::set<NodeId> named;
+  // Also those that have been admitted without being known yet: they wait for answers. Whoever is
+  // not named any more keeps its address, which may still be right.
   for (const NodeAddress& node : discovery_->Nodes()) {
-    if (node.id != self && (IsMember(node.id) || pins_.contains(node.id))) {
-      services_->transport->SetPeer(node.id, node.endpoint);
-    }
+    const bool concerns_us = IsMember(node.id) || pins_.contains(node.id);
+    if (node.id == self || !concerns_us || !named.insert(node.id).second) continue;
+    services_->transport->SetPeer(node.id, node.endpoint);
   }
 }
 

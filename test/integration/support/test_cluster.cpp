@@ -21,9 +21,11 @@ NodeAddress AddressOf(std::uint32_t id) {
 TestNode::TestNode(boost::asio::any_io_executor executor, RaftConfiguration configuration,
                    std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
                    std::shared_ptr<Journal> journal, std::function<bool()> is_misplaced,
-                   RaftDependencies dependencies)
+                   RaftDependencies dependencies, std::shared_ptr<Discovery> discovery)
     : journal_(std::move(journal)), misplaced_(std::make_shared<std::atomic<bool>>(false)) {
-  auto discovery = std::make_shared<StaticDiscovery>(configuration.initial_members());
+  if (!discovery) {
+    discovery = std::make_shared<StaticDiscovery>(configuration.initial_members());
+  }
   raft_ = std::make_unique<RaftManager>(std::move(executor), std::move(configuration),
                                         std::move(wal), std::move(transport), std::move(discovery),
                                         std::move(dependencies));

@@ -26,7 +26,7 @@ class TestNode {
   TestNode(boost::asio::any_io_executor executor, RaftConfiguration configuration,
            std::shared_ptr<Wal> wal, std::shared_ptr<Transport> transport,
            std::shared_ptr<Journal> journal, std::function<bool()> is_misplaced,
-           RaftDependencies dependencies = {});
+           RaftDependencies dependencies = {}, std::shared_ptr<Discovery> discovery = nullptr);
 
   [[nodiscard]] RaftManager& raft() { return *raft_; }
   RaftManager* operator->() { return raft_.get(); }

@@ -105,6 +105,11 @@ TEST_CASE("initial members") {
     configuration.InitialMembers({Member(2, 2), Member(3, 3)});
     CHECK(configuration.Validate().empty());
   }
+  SECTION("addresses that are left to discovery") {
+    configuration.InitialMembers(
+        {Member(1, 1), NodeAddress(NodeId(2), Endpoint()), NodeAddress(NodeId(3), Endpoint())});
+    CHECK(configuration.Validate().empty());
+  }
   SECTION("a port that nobody can dial") {
     configuration.InitialMembers({Member(1, 1), Member(2, 0)});
     CheckOne(configuration, "initial_members[1].endpoint", {"10.0.0.1:0", "1 to 65535"});
