@@ -6,7 +6,10 @@
 // or authenticated: this is for a network that only the cluster's nodes can reach.
 //
 // Threads: none of its own; everything happens on the executor of Start, one strand per connection.
-// Only a peer given by a host name makes Asio start its resolver thread.
+// Only a peer given by a host name makes Asio start its resolver thread. A name is looked up anew
+// for every attempt to connect, and its addresses are tried one after the other; one that nobody
+// answered at is tried last by the next attempt. A look-up that hangs ends its attempt with the
+// handshake's time, and Stop does not wait for it, but the context runs until the resolver answers.
 #pragma once
 
 #include <cstddef>

@@ -11,7 +11,6 @@
 #include "codec/frame_reader.hpp"
 #include "codec/handshake.hpp"
 #include "codec/messages.hpp"
-#include "tcp/life.hpp"
 #include "tcp/service.hpp"
 #include "tcp/socket.hpp"
 #include "tcp/timer.hpp"

@@ -7,7 +7,6 @@
 #include <kommander/discovery.hpp>
 #include <kommander/errors.hpp>
 
-#include "tcp/life.hpp"
 #include "tcp/service.hpp"
 #include "tcp/socket.hpp"
 #include "tcp/timer.hpp"

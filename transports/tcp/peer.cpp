@@ -1,11 +1,12 @@
 // A peer's life: attempt, greet, be judged, write and ping, lose, pause, attempt again.
 #include "tcp/peer.hpp"
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
 
-#include <boost/asio/connect.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
@@ -49,6 +50,7 @@ void Peer::PostClose() {
 void Peer::SetEndpoint(Endpoint endpoint) {
   if (closed_ || endpoint == endpoint_) return;
   endpoint_ = std::move(endpoint);
+  passed_over_ = 0;
   Abandon();
   timer_.Disarm();
   pauses_.Reset();
@@ -67,12 +69,13 @@ void Peer::Abandon() {
   if (const WirePtr wire = std::exchange(wire_, nullptr)) {
     error_code ignored;
     wire->socket.close(ignored);
-    if (wire->resolver) wire->resolver->cancel();
   }
 }
 
 void Peer::Lose(const WirePtr& wire, error_code reason) {
   if (wire != wire_ || closed_) return;
+  // Where nobody answered, or somebody else did, the next attempt does not begin.
+  if (!wire->open) passed_over_ += wire->tried;
   Abandon();
   timer_.Arm(service_->clock(), strand_executor_, weak_from_this(), &Peer::OnDeadline,
              pauses_.Next());
@@ -100,28 +103,49 @@ void Peer::Attempt() {
   error_code not_literal;
   const auto address = asio::ip::make_address(endpoint_.host, not_literal);
   if (not_literal) {
-    Resolve(wire);
+    wire->awaits_names = true;
+    LookUp(wire);
     return;
   }
-  wire->socket.async_connect(
-      asio::ip::tcp::endpoint(address, endpoint_.port),
-      [self = shared_from_this(), wire](error_code error) { self->OnConnected(wire, error); });
+  wire->addresses.push_back(address);
+  Connect(wire);
 }
 
-void Peer::Resolve(const WirePtr& wire) {
-  wire->resolver.emplace(strand_);
-  wire->resolver->async_resolve(
-      endpoint_.host, std::to_string(endpoint_.port), asio::ip::resolver_base::numeric_service,
-      [self = shared_from_this(), wire](error_code error, const auto& results) {
-        if (wire != self->wire_) return;
-        if (error) {
-          self->OnConnected(wire, error);
-          return;
-        }
-        asio::async_connect(wire->socket, results, [self, wire](error_code connect_error, auto&&) {
-          self->OnConnected(wire, connect_error);
-        });
+// Asked anew for every attempt, but one question at a time: a resolver that hangs is not given more
+// to do, and its answer serves the attempt that waits by then. Held weakly, since it may come late.
+void Peer::LookUp(const WirePtr& wire) {
+  if (wire != wire_ || std::exchange(looking_up_, true)) return;
+  service_->names().Find(
+      strand_, endpoint_.host,
+      [weak = weak_from_this(), host = endpoint_.host](error_code error, auto addresses) {
+        if (const auto self = weak.lock()) self->OnNames(host, error, std::move(addresses));
       });
+}
+
+void Peer::OnNames(const std::string& host, error_code error, Names::Addresses addresses) {
+  looking_up_ = false;
+  const WirePtr wire = wire_;
+  if (closed_ || !wire || !wire->awaits_names) return;
+  if (host != endpoint_.host) return LookUp(wire);  // the peer is somewhere else by now
+  wire->awaits_names = false;
+  if (!error && addresses.empty()) error = asio::error::host_not_found;
+  if (error) return Lose(wire, error);
+  const auto first = static_cast<std::ptrdiff_t>(passed_over_ % addresses.size());
+  std::rotate(addresses.begin(), addresses.begin() + first, addresses.end());
+  wire->addresses = std::move(addresses);
+  Connect(wire);
+}
+
+// One address after the other, until one takes the connection.
+void Peer::Connect(const WirePtr& wire) {
+  const asio::ip::tcp::endpoint endpoint(wire->addresses[wire->tried++], endpoint_.port);
+  wire->socket.async_connect(endpoint, [self = shared_from_this(), wire](error_code error) {
+    if (wire != self->wire_) return;
+    if (!error || wire->tried == wire->addresses.size()) return self->OnConnected(wire, error);
+    error_code ignored;
+    wire->socket.close(ignored);  // the next one may be of the other family
+    self->Connect(wire);
+  });
 }
 
 void Peer::OnConnected(const WirePtr& wire, error_code error) {

@@ -5,16 +5,15 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-
-#include <boost/asio/ip/basic_resolver.hpp>
+#include <string>
+#include <vector>
 
 #include <kommander/transport.hpp>
 
 #include "codec/frame_reader.hpp"
 #include "codec/messages.hpp"
 #include "common/back_off.hpp"
-#include "tcp/life.hpp"
+#include "tcp/names.hpp"
 #include "tcp/send_queue.hpp"
 #include "tcp/service.hpp"
 #include "tcp/socket.hpp"
@@ -40,7 +39,9 @@ class Peer final : public std::enable_shared_from_this<Peer> {
   struct Wire {
     explicit Wire(const Strand& strand) : socket(strand), reader(codec::kHandshakeBytesMax) {}
     Socket socket;
-    std::optional<boost::asio::ip::basic_resolver<boost::asio::ip::tcp, Strand>> resolver;
+    bool awaits_names = false;
+    Names::Addresses addresses;  // where the peer may be, the first to be tried first
+    std::size_t tried = 0;       // of these
     codec::FrameReader reader;
     codec::FrameEncoder encoder{codec::kNoVersion};  // until the answer
     std::vector<Message> messages;                   // being written
@@ -60,7 +61,9 @@ class Peer final : public std::enable_shared_from_this<Peer> {
   void SetEndpoint(Endpoint endpoint);
   void Close();
   void Attempt();
-  void Resolve(const WirePtr& wire);
+  void LookUp(const WirePtr& wire);
+  void OnNames(const std::string& host, error_code error, Names::Addresses addresses);
+  void Connect(const WirePtr& wire);
   void OnConnected(const WirePtr& wire, error_code error);
   void OnAnswer(const WirePtr& wire, ByteSpan payload);
   void OnJudged(const WirePtr& wire, error_code verdict);
@@ -86,6 +89,8 @@ class Peer final : public std::enable_shared_from_this<Peer> {
   SendQueue queue_;
 
   Endpoint endpoint_;
+  bool looking_up_ = false;      // a question is with the resolver
+  std::size_t passed_over_ = 0;  // addresses of the name that the next attempt tries last
   transports::BackOff pauses_;
   Timer<Peer> timer_;
   WirePtr wire_;

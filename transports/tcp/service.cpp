@@ -8,7 +8,6 @@
 #include <boost/asio/error.hpp>
 
 #include "tcp/inbound.hpp"
-#include "tcp/life.hpp"
 #include "tcp/listener.hpp"
 #include "tcp/peer.hpp"
 
@@ -16,8 +15,9 @@ namespace kommander::tcp {
 
 namespace asio = boost::asio;
 
-Service::Service(std::shared_ptr<Clock> clock, TcpTransportOptions options)
-    : clock_(std::move(clock)), options_(options) {}
+Service::Service(std::shared_ptr<Clock> clock, TcpTransportOptions options,
+                 std::shared_ptr<Names> names)
+    : clock_(std::move(clock)), options_(options), names_(std::move(names)) {}
 
 Service::~Service() = default;
 

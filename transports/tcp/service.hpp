@@ -13,22 +13,26 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <kommander/clock.hpp>
+#include <kommander/detail/life.hpp>
 #include <kommander/detail/mutex.hpp>
 #include <kommander/tcp_transport.hpp>
 #include <kommander/transport.hpp>
 
 #include "common/counters.hpp"
+#include "tcp/names.hpp"
 
 namespace kommander::tcp {
 
+using detail::Life;
+
 class Inbound;
-class Life;
 class Listener;
 class Peer;
 
 class Service final : public std::enable_shared_from_this<Service> {
  public:
-  Service(std::shared_ptr<Clock> clock, TcpTransportOptions options);
+  Service(std::shared_ptr<Clock> clock, TcpTransportOptions options,
+          std::shared_ptr<Names> names = MakeSystemNames());
   ~Service();
 
   error_code Start(boost::asio::any_io_executor executor, const Endpoint& listen,
@@ -42,6 +46,7 @@ class Service final : public std::enable_shared_from_this<Service> {
 
   [[nodiscard]] const TcpTransportOptions& options() const noexcept { return options_; }
   [[nodiscard]] Clock& clock() const noexcept { return *clock_; }
+  [[nodiscard]] Names& names() const noexcept { return *names_; }
   [[nodiscard]] transports::Counters& counters() noexcept { return counters_; }
   [[nodiscard]] std::shared_ptr<TransportHost> host() const noexcept { return host_.lock(); }
 
@@ -64,6 +69,7 @@ class Service final : public std::enable_shared_from_this<Service> {
 
   const std::shared_ptr<Clock> clock_;
   const TcpTransportOptions options_;
+  const std::shared_ptr<Names> names_;
   transports::Counters counters_;
   std::weak_ptr<TransportHost> host_;
 

@@ -19,7 +19,11 @@ class ManualClock final : public Clock {
     const std::lock_guard lock(book_->mutex);
     return book_->now;
   }
-  [[nodiscard]] std::uint64_t WallMilliseconds() const noexcept override { return 1; }
+  // Moves with the rest.
+  [[nodiscard]] std::uint64_t WallMilliseconds() const noexcept override {
+    const auto now = Now().time_since_epoch();
+    return static_cast<std::uint64_t>(now / std::chrono::milliseconds(1));
+  }
   [[nodiscard]] std::unique_ptr<Timer> CreateTimer(boost::asio::any_io_executor executor,
                                                    std::weak_ptr<Sink> sink) override {
     auto entry = std::make_shared<Entry>();

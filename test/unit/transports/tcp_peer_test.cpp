@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include "catch.hpp"
+#include "raw_listener.hpp"
 #include "tcp_fixture.hpp"
 
 using namespace kommander;

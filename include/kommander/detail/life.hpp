@@ -1,5 +1,6 @@
-// Knows when the last object of a transport that holds the executor is gone. Every such object
-// keeps a share of it as its first member, so that it is let go of last.
+// Knows when the last object of a transport, or of something else that runs by itself, that holds
+// the executor is gone. Every such object keeps a share of it as its first member, so that it is
+// let go of last.
 #pragma once
 
 #include <functional>
@@ -11,7 +12,7 @@
 
 #include <kommander/detail/mutex.hpp>
 
-namespace kommander::tcp {
+namespace kommander::detail {
 
 class Life {
  public:
@@ -24,14 +25,14 @@ class Life {
 
   // `done` is posted when this ends.
   void OnEnd(std::function<void()> done) {
-    const detail::MutexLock lock(mutex_);
+    const MutexLock lock(mutex_);
     ended_.push_back(std::move(done));
   }
 
  private:
   boost::asio::any_io_executor executor_;
-  detail::Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::function<void()>> ended_ KOMMANDER_GUARDED_BY(mutex_);
 };
 
-}  // namespace kommander::tcp
+}  // namespace kommander::detail
