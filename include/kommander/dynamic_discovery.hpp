@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/detail/mutex.hpp>
 #include <kommander/discovery.hpp>
 
@@ -21,7 +22,7 @@ namespace kommander {
 //
 // An id of 0, an empty host and port 0 mean nothing that could be dialled: such an address is not
 // taken. The own id may be among them; the node passes it over.
-class DynamicDiscovery final : public Discovery {
+class KOMMANDER_EXPORT DynamicDiscovery final : public Discovery {
  public:
   // As Set.
   explicit DynamicDiscovery(std::vector<NodeAddress> nodes = {}) { (void)Set(std::move(nodes)); }

@@ -18,9 +18,10 @@ import tempfile
 TESTING = 'kommander-testing'
 LIBRARIES = ('kommander', 'kommander-static')  # for pkg-config: the shared one, and the archive
 PROGRAMS = ('memory_network', 'one_asio', 'parts', 'faulty_wal')
-OPTIONAL_HEADERS = ('configuration_file.hpp', 'rocksdb_wal.hpp', 'sqlite_wal.hpp',
-                    'tcp_transport.hpp')
+OPTIONAL_HEADERS = ('configuration_file.hpp', 'multicast_discovery.hpp', 'rocksdb_wal.hpp',
+                    'sqlite_wal.hpp', 'tcp_transport.hpp')
 ASIO_APART = '-DBOOST_ASIO_SEPARATE_COMPILATION'
+
 
 
 

@@ -18,6 +18,9 @@ std::span<const Target* const> AllTargets() noexcept {
 #ifdef KOMMANDER_FUZZ_HTTP
       &kHttpExchangeTarget,      &kHttpRequestTarget,
 #endif
+#ifdef KOMMANDER_FUZZ_MULTICAST
+      &kAnnouncementTarget,
+#endif
 #ifdef KOMMANDER_FUZZ_TCP
       &kTcpConnectionTarget,
 #endif

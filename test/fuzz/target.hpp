@@ -18,6 +18,7 @@ struct Target {
   std::vector<std::string> (*seeds)();
 };
 
+extern const Target kAnnouncementTarget;  // when there is discovery by multicast
 extern const Target kConfigurationTarget;
 extern const Target kConfigurationFileTarget;  // when there is nlohmann_json
 extern const Target kEntryBodyTarget;

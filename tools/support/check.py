@@ -38,7 +38,8 @@ FULL = Form(bound_s=90 * 60, chaos={3: 20, 5: 20}, kills=120, fuzz_s=5, mutants_
             mutant_seeds=8)
 # Named points where a process can die, and deliberate defects: one build, both at rest.
 DEFECTS = ('defects', [*CRASH_POINTS[1], '-Dmutants=true'])
-CPP_FOLDERS = ('include', 'lib', 'transports', 'storage', 'testing', 'test', 'bench', 'examples')
+CPP_FOLDERS = ('include', 'lib', 'transports', 'discovery', 'storage', 'testing', 'test', 'bench',
+               'examples')
 SANITIZED = {'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1',
              'LSAN_OPTIONS': f'suppressions={os.getcwd()}/test/lsan.supp',
              'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
@@ -110,8 +111,9 @@ def changed_files():
 
 def check_clang_tidy(report, build, everything):
     """Passes of their own: no version of clang-tidy here knows all that is to be looked for."""
-    folders = ('lib', 'transports', 'storage') if everything else ('lib/raft', 'lib/codec')
-    ours = set(sources('lib', 'transports', 'storage', suffixes=('.cpp',)))
+    shipped = ('lib', 'transports', 'discovery', 'storage')
+    folders = shipped if everything else ('lib/raft', 'lib/codec')
+    ours = set(sources(*shipped, suffixes=('.cpp',)))
     with open(os.path.join(build.folder, 'compile_commands.json')) as stream:
         compiled = [os.path.join(unit['directory'], unit['file']) for unit in json.load(stream)]
     # The mutants are not compiled, in this build.

@@ -78,7 +78,7 @@ class Tree:
     def resolve(self, file, path):
         """The file of the tree that an include means, or None for one from elsewhere."""
         own = os.path.dirname(file.path)
-        for folder in (own, 'include', 'lib', '', 'transports', 'storage', 'test'):
+        for folder in (own, 'include', 'lib', '', 'transports', 'discovery', 'storage', 'test'):
             candidate = os.path.normpath(os.path.join(folder, path))
             if candidate in self.files:
                 return candidate
@@ -96,8 +96,9 @@ ARROWS = (
     ('lib/runtime/', ('include/', 'lib/mutants/', 'lib/raft/', 'lib/codec/', 'lib/platform/')),
     ('lib/cluster/', ('include/', 'lib/mutants/', 'lib/raft/', 'lib/codec/', 'lib/platform/',
                       'lib/runtime/')),
-    ('lib/manager/', ('include/', 'lib/', 'transports/', 'storage/')),
+    ('lib/manager/', ('include/', 'lib/', 'transports/', 'discovery/', 'storage/')),
     ('transports/*/', ('include/', 'lib/codec/', 'lib/mutants/', 'transports/common/')),
+    ('discovery/*/', ('include/', 'lib/codec/', 'lib/mutants/')),
     ('storage/*/', ('include/', 'lib/codec/', 'lib/mutants/', 'storage/common/')),
     ('testing/', ('include/', 'test/sim/')),
     ('examples/*/', ('include/', 'examples/http/')),
@@ -147,9 +148,9 @@ BANNED = (
     (('lib/', 'include/'), ('lib/platform/',),
      r'\bsystem_clock\b|\bsteady_clock\s*::\s*now\b|\bhigh_resolution_clock\b|\bclock_gettime\b'
      r'|\bgettimeofday\b|\btime\s*\(\s*(nullptr|NULL|0)\s*\)', 'ask kommander::Clock for the time'),
-    (('lib/', 'include/', 'transports/', 'storage/'), ('lib/platform/',),
+    (('lib/', 'include/', 'transports/', 'discovery/', 'storage/'), ('lib/platform/',),
      r'\bstd\s*::\s*(jthread|thread|async)\b|\bpthread_create\b', 'use lib/platform/io_threads'),
-    (('lib/', 'include/', 'transports/', 'storage/'),
+    (('lib/', 'include/', 'transports/', 'discovery/', 'storage/'),
      ('include/kommander/detail/mutex.hpp', 'lib/raft/'),  # the core has a rule of its own
      r'\bstd\s*::\s*((shared_|recursive_|timed_)*mutex|lock_guard|unique_lock|scoped_lock'
      r'|shared_lock)\b', 'use detail/mutex.hpp: the compiler then knows what is guarded'),
@@ -157,7 +158,8 @@ BANNED = (
      'use a seeded generator'),
     (('lib/', 'include/'), ('lib/platform/',), r'\bio_context\b|\bthread_pool\b',
      "run on the user's executor"),
-    (('lib/', 'include/', 'transports/', 'storage/', 'test/', 'bench/', 'examples/'),
+    (('lib/', 'include/', 'transports/', 'discovery/', 'storage/', 'test/', 'bench/',
+      'examples/'),
      ('lib/platform/',),
      r'\bsleep_(for|until)\b|\busleep\b|\bnanosleep\b|(?<![\w.:])sleep\s*\(|\btime\.sleep\b',
      'wait for the event itself'),
@@ -170,7 +172,9 @@ BANNED = (
      'public headers name no Beast, JSON, RocksDB or SQLite'),
     (('include/',), ('include/kommander/rocksdb_memory.hpp',), r'\brocksdb\s*::',
      'of the public headers only rocksdb_memory.hpp names RocksDB, to borrow from its users'),
-    (('include/', 'lib/', 'transports/', 'storage/', 'test/'), (), r'\bany_completion_handler\b',
+    (('include/', 'lib/', 'transports/', 'discovery/', 'storage/', 'test/'), (),
+     r'\bany_completion_handler\b',
+
      'recurses until the stack ends in Boost 1.81; use the operation classes'),
 )
 # Files that may name what is banned, each with its reason.
@@ -361,7 +365,7 @@ def mutants(tree):
         for match in re.finditer(r'\bKOMMANDER_MUTANT\((\w+)\)', file.code):
             name, line = match.group(1), source.line_of(file.code, match.start())
             hooked.add(name)
-            if not file.path.startswith(('lib/', 'storage/', 'transports/')):
+            if not file.path.startswith(('lib/', 'storage/', 'transports/', 'discovery/')):
                 yield file.problem(line, 'mutants', 'only what nodes run is broken on purpose')
             if name not in listed:
                 yield file.problem(line, 'mutants', f'{name} is not in {path}')

@@ -21,7 +21,8 @@ from support.steps import Report, jobs_default, say  # noqa: E402
 PAGE = 'docs/soak.md'
 FOLDER = 'build/soak'
 # What a node runs; the headers for tests of applications are not part of it.
-SHIPPED = ('include', 'lib', 'storage', 'transports', ':!include/kommander/testing*')
+SHIPPED = ('include', 'lib', 'storage', 'transports', 'discovery',
+           ':!include/kommander/testing*')
 # What a slice runs besides; it has to be what the commit says, too.
 TESTING = ('examples', 'meson.build', 'meson_options.txt', 'test', 'testing', 'tools')
 

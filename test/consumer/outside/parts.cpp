@@ -11,6 +11,9 @@
 #if __has_include(<kommander/configuration_file.hpp>)
 #include <kommander/configuration_file.hpp>
 #endif
+#if __has_include(<kommander/multicast_discovery.hpp>)
+#include <kommander/multicast_discovery.hpp>
+#endif
 #if __has_include(<kommander/rocksdb_wal.hpp>)
 #include <kommander/rocksdb_wal.hpp>
 #endif
@@ -61,8 +64,18 @@ bool HasTransport() {
 #endif
 }
 
+bool HasDiscovery() {
+#if __has_include(<kommander/multicast_discovery.hpp>)
+  MulticastOptions options("outside", NodeId(1), Endpoint("10.0.0.1", 7001));
+  return MulticastDiscovery(MakeSteadyClock(), options.AllowUnauthenticated()).Nodes().empty();
+#else
+  return true;
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return argc == 2 && ReadsConfiguration() && KeepsLogs(argv[1]) && HasTransport() ? 0 : 1;
+  const bool works = argc == 2 && ReadsConfiguration() && KeepsLogs(argv[1]) && HasTransport();
+  return works && HasDiscovery() ? 0 : 1;
 }
