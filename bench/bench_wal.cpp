@@ -13,6 +13,7 @@
 
 #include <kommander/memory_wal.hpp>
 #include <kommander/rocksdb_wal.hpp>
+#include <kommander/sqlite_wal.hpp>
 
 #include "raw_probe.hpp"
 
@@ -58,6 +59,8 @@ class Store {
     std::filesystem::remove_all(directory_);
     if (settings.backend == "memory") {
       wal_ = std::make_shared<MemoryWal>();
+    } else if (settings.backend == "sqlite") {
+      wal_ = MakeSqliteWal(SqliteWalOptions(directory_).Shards(1));  // a batch has units of one set
     } else {
       RocksDbWalOptions options(directory_);
       if (settings.write_buffer_bytes != 0) options.WriteBufferBytes(settings.write_buffer_bytes);
@@ -192,7 +195,7 @@ int Run(int argc, char** argv) {
   Settings settings;
   settings.directory = std::filesystem::current_path().string();
   CLI::App app("Measures a write-ahead log beside a raw probe of the same disk.");
-  app.add_option("--backend", settings.backend, "rocksdb or memory")
+  app.add_option("--backend", settings.backend, "rocksdb, sqlite (one shard) or memory")
       ->check(CLI::IsMember({"rocksdb", "memory"}))
       ->capture_default_str();
   app.add_option("--directory", settings.directory, "where to put the files")

@@ -11,6 +11,7 @@
 
 #include <kommander/memory_wal.hpp>
 #include <kommander/rocksdb_wal.hpp>
+#include <kommander/sqlite_wal.hpp>
 
 namespace kommander::bench {
 namespace asio = boost::asio;
@@ -37,8 +38,9 @@ RaftConfiguration MakeConfiguration(const Options& options, NodeId id,
 }
 
 std::shared_ptr<Wal> MakeWal(const Options& options, const std::string& directory) {
-  if (!options.rocksdb) return std::make_shared<MemoryWal>();
-  return MakeRocksDbWal(RocksDbWalOptions(directory));
+  if (options.wal == "rocksdb") return MakeRocksDbWal(RocksDbWalOptions(directory));
+  if (options.wal == "sqlite") return MakeSqliteWal(SqliteWalOptions(directory));
+  return std::make_shared<MemoryWal>();
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ constexpr const char* kHelp =
                         Several take turns in one cluster, and the result is their rates and
                         their ratios to the first one
   --rounds N            turns of each (1)
-  --wal rocksdb|memory  (rocksdb)
+  --wal rocksdb|sqlite|memory  (rocksdb)
   --transport tcp|memory  (tcp)
   --processes           each node is a process of its own; with --transport tcp only
   --seconds S           measured, after the warm-up; of several calls each, in each round (10)
@@ -62,13 +62,12 @@ Number Parse(std::string_view name, std::string_view word, Number min, Number ma
   return number;
 }
 
-// True for the first word, false for the second.
-bool Choose(std::string_view name, std::string_view word, std::string_view yes,
-            std::string_view no) {
-  if (word != yes && word != no) {
-    Usage(std::string(name) + " must be " + std::string(yes) + " or " + std::string(no));
-  }
-  return word == yes;
+std::string OneOf(std::string_view name, std::string_view word,
+                  const std::vector<std::string_view>& words) {
+  if (std::find(words.begin(), words.end(), word) != words.end()) return std::string(word);
+  std::string problem = std::string(name) + " must be one of";
+  for (const std::string_view one : words) problem += " " + std::string(one);
+  Usage(problem);
 }
 
 std::vector<std::uint16_t> ParsePorts(std::string_view text) {
@@ -115,9 +114,9 @@ void ParseOption(Options& options, std::string_view name, std::string_view word)
   } else if (name == "--rounds") {
     options.rounds = Parse<std::uint32_t>(name, word, 1, 1000);
   } else if (name == "--wal") {
-    options.rocksdb = Choose(name, word, "rocksdb", "memory");
+    options.wal = OneOf(name, word, {"rocksdb", "sqlite", "memory"});
   } else if (name == "--transport") {
-    options.tcp = Choose(name, word, "tcp", "memory");
+    options.tcp = OneOf(name, word, {"tcp", "memory"}) == "tcp";
   } else if (name == "--seconds") {
     options.seconds = Parse<double>(name, word, 0.1, 86'400);
   } else if (name == "--warmup-seconds") {
@@ -192,7 +191,7 @@ std::vector<std::string> ChildArguments(const Options& options, std::uint32_t no
           "--payload=" + std::to_string(options.payload_bytes),
           "--outstanding=" + std::to_string(options.outstanding),
           "--batch=" + std::to_string(options.batch),
-          std::string("--wal=") + (options.rocksdb ? "rocksdb" : "memory"),
+          "--wal=" + options.wal,
           "--election-timeout-ms=" + std::to_string(options.election_timeout_ms),
           "--data-dir=" + directory,
           "--child-node=" + std::to_string(node),

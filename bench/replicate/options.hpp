@@ -28,7 +28,7 @@ struct Options {
   std::size_t payload_bytes = 128;
   std::uint32_t outstanding = 256;  // over all partitions
   std::uint32_t batch = 1;
-  bool rocksdb = true;
+  std::string wal = "rocksdb";  // or sqlite, memory
   bool tcp = true;
   bool processes = false;
   std::vector<Call> calls{Call::kWrite};

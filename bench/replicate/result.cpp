@@ -22,7 +22,7 @@ Table Describe(const Options& options) {
           {"payload", Format(options.payload_bytes)},
           {"outstanding", Format(options.outstanding)},
           {"batch", Format(options.batch)},
-          {"wal", Format(std::string(options.rocksdb ? "rocksdb" : "memory"))},
+          {"wal", Format(options.wal)},
           {"transport", Format(std::string(options.tcp ? "tcp" : "memory"))},
           {"processes", Format(options.processes)}};
 }

@@ -13,6 +13,7 @@
 #include <kommander/memory_snapshots.hpp>
 #include <kommander/memory_wal.hpp>
 #include <kommander/rocksdb_wal.hpp>
+#include <kommander/sqlite_wal.hpp>
 #include <kommander/steady_clock.hpp>
 #include <kommander/tcp_transport.hpp>
 
@@ -55,7 +56,7 @@ Options ParseOptions(int argc, char** argv) {
   app.add_option("--data-dir", options.data_directory, "Where the log lives; created")->required();
   app.add_option("--cluster-id", cluster_id, "Nodes of another cluster are refused");
   app.add_option("--partitions", partitions, "Raft groups")->check(CLI::Range(1, 65535));
-  app.add_option("--wal", options.wal)->check(CLI::IsMember({"rocksdb", "memory"}));
+  app.add_option("--wal", options.wal)->check(CLI::IsMember({"rocksdb", "sqlite", "memory"}));
   app.add_option("--snapshot-entries", snapshot_entries, "Between two; 0: for who needs one");
   app.add_option("--election-timeout-ms", election_ms)->check(CLI::Range(10, 300000));
   app.add_option("--request-timeout-ms", options.request_timeout_ms)->check(CLI::Range(1, 3600000));
@@ -106,11 +107,10 @@ void Run(const Options& options) {
   // The log, the snapshots and the transport are parts to choose, or to bring.
   std::shared_ptr<Wal> wal = std::make_shared<MemoryWal>();
   std::shared_ptr<SnapshotStore> snapshots = MakeMemorySnapshots();
-  if (options.wal == "rocksdb") {
-    wal = MakeRocksDbWal(RocksDbWalOptions(options.data_directory));
-    snapshots = MakeFileSnapshots(options.data_directory + "/snapshots");
-  }
+  if (options.wal == "rocksdb") wal = MakeRocksDbWal(RocksDbWalOptions(options.data_directory));
+  if (options.wal == "sqlite") wal = MakeSqliteWal(SqliteWalOptions(options.data_directory));
   if (options.wal == "memory") std::filesystem::create_directories(options.data_directory);
+  if (options.wal != "memory") snapshots = MakeFileSnapshots(options.data_directory + "/snapshots");
   const auto transport = std::make_shared<TcpTransport>(MakeSteadyClock());
   RaftManager raft(context.get_executor(), options.raft, wal, transport,
                    std::make_shared<StaticDiscovery>(options.raft.initial_members()));
