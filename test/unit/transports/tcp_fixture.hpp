@@ -63,36 +63,6 @@ class TcpNode {
 // A peer as the node under test expects it.
 inline Hello PeerHello() { return MakeHello(kPeer, Incarnation(2000)); }
 
-// Where the node under test finds its peer.
-class RawListener {
- public:
-  RawListener() : acceptor_(context_, {asio::ip::make_address("127.0.0.1"), 0}) {
-    const timeval limit{20, 0};
-    REQUIRE(setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ==
-            0);
-  }
-  Endpoint endpoint() const { return Endpoint("127.0.0.1", acceptor_.local_endpoint().port()); }
-  // The next connection, or a failed test.
-  void Accept(RawSocket& raw) {
-    const int handle = ::accept(acceptor_.native_handle(), nullptr, nullptr);
-    REQUIRE(handle >= 0);
-    raw.socket().assign(asio::ip::tcp::v4(), handle);
-    raw.BoundWaits();
-  }
-  // Accepts, and answers the hello as a good peer would.
-  void AcceptAndGreet(RawSocket& raw) {
-    Accept(raw);
-    const auto hello = raw.ReadFrame();
-    REQUIRE(hello);
-    REQUIRE(hello->header.kind == codec::FrameKind::kHello);
-    raw.Send(MakeHelloFrame(codec::FrameKind::kHelloAck, PeerHello(), kSelf));
-  }
-
- private:
-  asio::io_context context_;
-  asio::ip::tcp::acceptor acceptor_;
-};
-
 // A raw connection to the node that has completed its handshake; frames go on from number 1.
 inline void Greet(RawSocket& raw) {
   raw.Send(MakeHelloFrame(codec::FrameKind::kHello, PeerHello(), kSelf));

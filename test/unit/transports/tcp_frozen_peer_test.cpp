@@ -9,6 +9,7 @@
 #include "../codec/freeze.hpp"
 #include "../codec/random_messages.hpp"
 #include "catch.hpp"
+#include "raw_listener.hpp"
 #include "tcp_fixture.hpp"
 
 using namespace kommander;
