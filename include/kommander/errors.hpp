@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 #include <type_traits>
 
 #include <boost/system/error_code.hpp>
@@ -21,6 +22,9 @@ using error_code = boost::system::error_code;
 [[nodiscard]] inline error_code make_error_code(RaftErrc errc) noexcept {
   return {static_cast<int>(errc), RaftCategory()};
 }
+
+// The name, as RaftErrc spells it: "NodeIsNotLeader", ... Of a number that is none: "Unknown".
+[[nodiscard]] std::string_view ToString(RaftErrc errc) noexcept;
 
 // The same call may succeed later or on another node, and this one certainly had no effect.
 [[nodiscard]] KOMMANDER_EXPORT bool IsRetryable(const error_code& error) noexcept;

@@ -424,6 +424,7 @@ class KOMMANDER_EXPORT RaftManager {
   // --- Views; they wait for nothing ---
 
   [[nodiscard]] NodeId id() const noexcept;
+  [[nodiscard]] const std::string& cluster_id() const noexcept;
   [[nodiscard]] bool IsInitialized() const noexcept;  // JoinCluster has done its work
   // After JoinCluster has failed: one line for a person that says what to look at; else empty.
   [[nodiscard]] std::string JoinDetail() const;

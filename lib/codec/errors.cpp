@@ -76,6 +76,57 @@ const boost::system::error_category& RaftCategory() noexcept {
   return category;
 }
 
+std::string_view ToString(RaftErrc errc) noexcept {
+  switch (errc) {
+    case RaftErrc::NodeIsNotLeader: return "NodeIsNotLeader";
+    case RaftErrc::DeadlineExceeded: return "DeadlineExceeded";
+    case RaftErrc::ProposalDropped: return "ProposalDropped";
+    case RaftErrc::ProposalQueueFull: return "ProposalQueueFull";
+    case RaftErrc::DiskFull: return "DiskFull";
+    case RaftErrc::ReadTimeout: return "ReadTimeout";
+    case RaftErrc::NodeIsNotReady: return "NodeIsNotReady";
+    case RaftErrc::ChangeInProgress: return "ChangeInProgress";
+    case RaftErrc::TransferTimeout: return "TransferTimeout";
+    case RaftErrc::LeaderTimeout: return "LeaderTimeout";
+    case RaftErrc::TooManyOpenTickets: return "TooManyOpenTickets";
+    case RaftErrc::TooManySessions: return "TooManySessions";
+    case RaftErrc::PartitionMoved: return "PartitionMoved";
+    case RaftErrc::TooManySettings: return "TooManySettings";
+    case RaftErrc::SettingChanged: return "SettingChanged";
+    case RaftErrc::OutcomeUnknown: return "OutcomeUnknown";
+    case RaftErrc::ProposalTimeout: return "ProposalTimeout";
+    case RaftErrc::PartlyCommitted: return "PartlyCommitted";
+    case RaftErrc::ProposalTooLarge: return "ProposalTooLarge";
+    case RaftErrc::PartitionNotFound: return "PartitionNotFound";
+    case RaftErrc::UnknownNode: return "UnknownNode";
+    case RaftErrc::InvalidArgument: return "InvalidArgument";
+    case RaftErrc::InvalidConfiguration: return "InvalidConfiguration";
+    case RaftErrc::AlreadyJoined: return "AlreadyJoined";
+    case RaftErrc::ProposalNotFound: return "ProposalNotFound";
+    case RaftErrc::AlreadySettled: return "AlreadySettled";
+    case RaftErrc::SessionExpired: return "SessionExpired";
+    case RaftErrc::LogCompacted: return "LogCompacted";
+    case RaftErrc::StorageFailed: return "StorageFailed";
+    case RaftErrc::WalCorrupted: return "WalCorrupted";
+    case RaftErrc::WalNewerFormat: return "WalNewerFormat";
+    case RaftErrc::WalForeign: return "WalForeign";
+    case RaftErrc::WalLocked: return "WalLocked";
+    case RaftErrc::WalUnavailable: return "WalUnavailable";
+    case RaftErrc::NodeStopped: return "NodeStopped";
+    case RaftErrc::AddressInUse: return "AddressInUse";
+    case RaftErrc::ClusterIdMismatch: return "ClusterIdMismatch";
+    case RaftErrc::DuplicateNodeId: return "DuplicateNodeId";
+    case RaftErrc::IdentityReplaced: return "IdentityReplaced";
+    case RaftErrc::BootstrapMismatch: return "BootstrapMismatch";
+    case RaftErrc::VersionMismatch: return "VersionMismatch";
+    case RaftErrc::UnexpectedPeer: return "UnexpectedPeer";
+    case RaftErrc::SnapshotMissing: return "SnapshotMissing";
+    case RaftErrc::SnapshotCorrupted: return "SnapshotCorrupted";
+    case RaftErrc::SnapshotFailed: return "SnapshotFailed";
+  }
+  return "Unknown";
+}
+
 bool IsRetryable(const error_code& error) noexcept {
   return IsBetween(error, 1, 19) && error != RaftErrc::PartitionMoved &&
          error != RaftErrc::SettingChanged;

@@ -122,6 +122,9 @@ NodeId RaftManager::GetPartitionLeaderHint(PartitionId partition) const noexcept
 }
 
 NodeId RaftManager::id() const noexcept { return node_->services().configuration.id(); }
+const std::string& RaftManager::cluster_id() const noexcept {
+  return node_->services().configuration.cluster_id();
+}
 bool RaftManager::IsInitialized() const noexcept { return node_->IsInitialized(); }
 std::string RaftManager::JoinDetail() const { return node_->join_detail(); }
 std::vector<PartitionId> RaftManager::Partitions() const { return node_->Partitions(); }
