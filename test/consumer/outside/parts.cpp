@@ -4,6 +4,10 @@
 #include <optional>
 #include <string>
 
+#include <boost/asio/io_context.hpp>
+
+#include <kommander/memory_transport.hpp>
+#include <kommander/memory_wal.hpp>
 #include <kommander/payload.hpp>
 #include <kommander/raft_configuration.hpp>
 #include <kommander/steady_clock.hpp>
@@ -13,6 +17,9 @@
 #endif
 #if __has_include(<kommander/multicast_discovery.hpp>)
 #include <kommander/multicast_discovery.hpp>
+#endif
+#if __has_include(<kommander/raft_routes.hpp>)
+#include <kommander/raft_routes.hpp>
 #endif
 #if __has_include(<kommander/rocksdb_wal.hpp>)
 #include <kommander/rocksdb_wal.hpp>
@@ -73,9 +80,27 @@ bool HasDiscovery() {
 #endif
 }
 
+bool AnswersOverHttp() {
+#if __has_include(<kommander/raft_routes.hpp>)
+  boost::asio::io_context context;
+  const NodeAddress self(NodeId(1), Endpoint("node", 1));
+  const RaftManager raft(
+      context.get_executor(),
+      RaftConfiguration().Id(self.id).Listen(self.endpoint).InitialMembers({self}),
+      std::make_shared<MemoryWal>(), MemoryNetwork::Create()->CreateTransport(MakeSteadyClock()),
+      nullptr);
+  unsigned status = 0;
+  RaftRoutes(raft).Handle(RestRequest("GET", "/healthz"),
+                          [&status](const RestAnswer& answer) { status = answer.status; });
+  return status == 200;
+#else
+  return true;
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const bool works = argc == 2 && ReadsConfiguration() && KeepsLogs(argv[1]) && HasTransport();
-  return works && HasDiscovery() ? 0 : 1;
+  return works && HasDiscovery() && AnswersOverHttp() ? 0 : 1;
 }
