@@ -21,6 +21,9 @@ std::span<const Target* const> AllTargets() noexcept {
 #ifdef KOMMANDER_FUZZ_MULTICAST
       &kAnnouncementTarget,
 #endif
+#ifdef KOMMANDER_FUZZ_REST
+      &kRestReaderTarget,        &kRestRoutesTarget,
+#endif
 #ifdef KOMMANDER_FUZZ_TCP
       &kTcpConnectionTarget,
 #endif

@@ -32,6 +32,8 @@ extern const Target kMessageValuesTarget;
 extern const Target kPinsTarget;
 extern const Target kRaftCoreTarget;
 extern const Target kRejectTarget;
+extern const Target kRestReaderTarget;  // when HTTP is built
+extern const Target kRestRoutesTarget;
 extern const Target kSystemCommandTarget;
 extern const Target kTcpConnectionTarget;  // when the transport is built
 extern const Target kWalRecordTarget;
