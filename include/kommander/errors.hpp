@@ -24,7 +24,7 @@ using error_code = boost::system::error_code;
 }
 
 // The name, as RaftErrc spells it: "NodeIsNotLeader", ... Of a number that is none: "Unknown".
-[[nodiscard]] std::string_view ToString(RaftErrc errc) noexcept;
+[[nodiscard]] KOMMANDER_EXPORT std::string_view ToString(RaftErrc errc) noexcept;
 
 // The same call may succeed later or on another node, and this one certainly had no effect.
 [[nodiscard]] KOMMANDER_EXPORT bool IsRetryable(const error_code& error) noexcept;

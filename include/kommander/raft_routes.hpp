@@ -22,6 +22,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <kommander/detail/export.hpp>
 #include <kommander/raft_manager.hpp>
 
 namespace kommander {
@@ -52,7 +53,7 @@ class RestAnswer {
   bool is_head = false;  // only the length of the body is sent
 };
 
-class RaftRoutes {
+class KOMMANDER_EXPORT RaftRoutes {
  public:
   // `raft` outlives the routes, their copies, and every request that they handle.
   explicit RaftRoutes(const RaftManager& raft);

@@ -19,6 +19,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <kommander/clock.hpp>
+#include <kommander/detail/export.hpp>
 #include <kommander/discovery.hpp>
 #include <kommander/raft_routes.hpp>
 #include <kommander/time.hpp>
@@ -93,7 +94,7 @@ struct RestServerStatistics {
 
 // The context must outlive the server, unless Stop has completed. The destructor without Stop
 // closes everything as the context runs on.
-class RestServer {
+class KOMMANDER_EXPORT RestServer {
  public:
   // All waiting goes through `clock`.
   RestServer(boost::asio::any_io_executor executor, std::shared_ptr<Clock> clock, RaftRoutes routes,

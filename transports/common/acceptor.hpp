@@ -15,10 +15,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <kommander/detail/life.hpp>
 #include <kommander/discovery.hpp>
 #include <kommander/errors.hpp>
 
-#include "common/life.hpp"
 #include "common/timer.hpp"
 
 namespace kommander::transports {
@@ -26,12 +26,12 @@ namespace kommander::transports {
 using Strand = boost::asio::strand<boost::asio::any_io_executor>;
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Strand>;
 
-// `Service` has clock() and Admit(connection), which says whether it may begin. `Connection` is
+// `Service` has clock() and Admits(connection), which says whether it may begin. `Connection` is
 // made of a service, a life and an executor; it has socket() and PostBegin().
 template <class Service, class Connection>
 class Acceptor final : public std::enable_shared_from_this<Acceptor<Service, Connection>> {
  public:
-  Acceptor(std::shared_ptr<Service> service, std::shared_ptr<Life> life,
+  Acceptor(std::shared_ptr<Service> service, std::shared_ptr<detail::Life> life,
            boost::asio::any_io_executor executor)
       : life_(std::move(life)),
         service_(std::move(service)),
@@ -102,7 +102,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor<Service, Con
       return;
     }
     // Any other error belongs to a connection that was gone before it was accepted.
-    if (!error && service_->Admit(connection)) connection->PostBegin();
+    if (!error && service_->Admits(connection)) connection->PostBegin();
     Accept();
   }
   void Close() {
@@ -112,7 +112,7 @@ class Acceptor final : public std::enable_shared_from_this<Acceptor<Service, Con
     acceptor_.close(ignored);
   }
 
-  const std::shared_ptr<Life> life_;  // first: ends last
+  const std::shared_ptr<detail::Life> life_;  // first: ends last
   const std::shared_ptr<Service> service_;
   const boost::asio::any_io_executor executor_;
   const Strand strand_;

@@ -68,7 +68,7 @@ RestServerStatistics Service::Statistics() const {
 
 // --- Connections ---
 
-bool Service::Admit(const std::shared_ptr<Connection>& connection) {
+bool Service::Admits(const std::shared_ptr<Connection>& connection) {
   error_code error;
   const auto address = NetworkOf(connection->socket().remote_endpoint(error).address());
   bool is_admitted = false;

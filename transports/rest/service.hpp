@@ -21,7 +21,7 @@
 namespace kommander::rest {
 
 class Connection;
-using transports::Life;
+using detail::Life;
 
 struct Counters {
   std::atomic<std::uint64_t> accepted{0};
@@ -51,7 +51,7 @@ class Service final : public std::enable_shared_from_this<Service> {
   [[nodiscard]] Counters& counters() noexcept { return counters_; }
 
   // A connection begins. False: it is one too many, or the end has come.
-  [[nodiscard]] bool Admit(const std::shared_ptr<Connection>& connection);
+  [[nodiscard]] bool Admits(const std::shared_ptr<Connection>& connection);
   void Forget(const Connection* connection);
 
  private:

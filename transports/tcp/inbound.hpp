@@ -11,9 +11,9 @@
 #include "codec/frame_reader.hpp"
 #include "codec/handshake.hpp"
 #include "codec/messages.hpp"
+#include "common/timer.hpp"
 #include "tcp/service.hpp"
 #include "tcp/socket.hpp"
-#include "tcp/timer.hpp"
 
 namespace kommander::tcp {
 
@@ -61,7 +61,7 @@ class Inbound final : public std::enable_shared_from_this<Inbound> {
   const Strand strand_;
   const boost::asio::any_io_executor strand_executor_;
   Socket socket_;
-  Timer<Inbound> timer_;
+  transports::Timer<Inbound> timer_;
   State state_ = State::kGreeting;
 
   codec::FrameReader reader_;

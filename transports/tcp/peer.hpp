@@ -13,11 +13,11 @@
 #include "codec/frame_reader.hpp"
 #include "codec/messages.hpp"
 #include "common/back_off.hpp"
+#include "common/timer.hpp"
 #include "tcp/names.hpp"
 #include "tcp/send_queue.hpp"
 #include "tcp/service.hpp"
 #include "tcp/socket.hpp"
-#include "tcp/timer.hpp"
 
 namespace kommander::tcp {
 
@@ -92,7 +92,7 @@ class Peer final : public std::enable_shared_from_this<Peer> {
   bool looking_up_ = false;      // a question is with the resolver
   std::size_t passed_over_ = 0;  // addresses of the name that the next attempt tries last
   transports::BackOff pauses_;
-  Timer<Peer> timer_;
+  transports::Timer<Peer> timer_;
   WirePtr wire_;
   bool reported_ = false;  // the host knows that the peer is away
   bool closed_ = false;

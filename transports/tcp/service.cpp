@@ -8,7 +8,6 @@
 #include <boost/asio/error.hpp>
 
 #include "tcp/inbound.hpp"
-#include "tcp/listener.hpp"
 #include "tcp/peer.hpp"
 
 namespace kommander::tcp {

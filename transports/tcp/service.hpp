@@ -18,6 +18,7 @@
 #include <kommander/tcp_transport.hpp>
 #include <kommander/transport.hpp>
 
+#include "common/acceptor.hpp"
 #include "common/counters.hpp"
 #include "tcp/names.hpp"
 
@@ -26,7 +27,8 @@ namespace kommander::tcp {
 using detail::Life;
 
 class Inbound;
-class Listener;
+class Service;
+using Listener = transports::Acceptor<Service, Inbound>;
 class Peer;
 
 class Service final : public std::enable_shared_from_this<Service> {
@@ -52,6 +54,9 @@ class Service final : public std::enable_shared_from_this<Service> {
 
   // An accepted connection begins, unless it is one too many, or the end has come.
   [[nodiscard]] error_code Admit(const std::shared_ptr<Inbound>& connection);
+  [[nodiscard]] bool Admits(const std::shared_ptr<Inbound>& connection) {
+    return !Admit(connection);
+  }
   // It has shown a hello that may be judged: it does not give way to newer ones any more.
   void MarkGreeted(const Inbound* connection);
   // It is the peer's connection now; an older one of the same peer ends.

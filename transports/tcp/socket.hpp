@@ -7,7 +7,6 @@
 #include <span>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -19,7 +18,6 @@ namespace kommander::tcp {
 
 using Strand = boost::asio::strand<boost::asio::any_io_executor>;
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Strand>;
-using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Strand>;
 
 // How far a gathered write has come. Asio passes at most 64 buffers to one system call.
 class Gather {
