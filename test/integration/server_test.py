@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -128,6 +129,7 @@ class ServerTest(unittest.TestCase):
                 (('--config', '/nowhere'), '--config: /nowhere cannot be read'),
                 (('--config', self.folder), f'--config: {self.folder} cannot be read'),
                 (('--listen', '0.0.0.0:2070'), 'nothing is encrypted or authenticated'),
+                (('--http-listen', '0.0.0.0:2080'), 'http'),
                 (('--initial-members', '1=127.0.0.1'), '--initial-members/0/endpoint: is'),
                 (('--speed', '1'), '--speed')):
             done = run(*arguments)
@@ -147,11 +149,17 @@ class ServerTest(unittest.TestCase):
         [port] = free_ports(1)
         arguments = ('--listen', f'{HOST}:{port}', '--initial-partitions', '2',
                      '--demo-interval-ms', '50')
-        server = self.start(*arguments)
+        has_http = '--http-listen' in run('--help').stdout
+        http = ('--http-listen', f'{HOST}:{free_ports(1)[0]}') if has_http else ()
+        server = self.start(*arguments, *http)
         server.await_line(rf'^node 1 is ready, listening on {HOST}:{port}, with 2 partitions$')
         for partition in (1, 2):
             server.await_line(rf'^partition {partition}: 360 entries, 0 writes failed,'
                               r' checkpoint at index \d+$')
+        if http:
+            url = f'http://{http[1]}/v1/cluster'
+            with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+                self.assertEqual(json.load(answer)['clusterId'], 'kommander')
         self.assertEqual(server.terminate(), 0)
         [delivered] = re.findall(r'^stopped after (\d+) entries$', server.output(), re.MULTILINE)
         self.assertGreaterEqual(int(delivered), 720)

@@ -56,6 +56,17 @@ ApplicationKey ChoiceKey(ConfigurationKey key, std::string& field,
           }};
 }
 
+// Empty text is an endpoint without a host.
+ApplicationKey EndpointKey(ConfigurationKey key, Endpoint& field) {
+  key.Unit("HOST:PORT");
+  return {std::move(key), [&field](std::string_view text) -> std::string {
+            const auto endpoint = Endpoint::Parse(text);
+            if (!text.empty() && !endpoint) return "HOST:PORT or [IPV6]:PORT";
+            field = endpoint.value_or(Endpoint());
+            return "";
+          }};
+}
+
 ConfigurationKey Key(const char* name, Kind kind, const char* what) {
   return ConfigurationKey(name, kind).What(what);
 }
@@ -87,14 +98,9 @@ void AddMulticastKeys(Options& options, std::vector<ApplicationKey>& keys) {
   keys.push_back(NumberKey(Key("multicast_port", Kind::kNumber, "of UDP; 0: 17475").Default("0"), 0,
                            65535,
                            [&options](std::uint64_t number) { options.multicast_port = number; }));
-  keys.emplace_back(Key("announce", Kind::kText, "where others reach this node; empty: `listen`")
-                        .Unit("HOST:PORT"),
-                    [&options](std::string_view text) -> std::string {
-                      const auto endpoint = Endpoint::Parse(text);
-                      if (!text.empty() && !endpoint) return "HOST:PORT or [IPV6]:PORT";
-                      options.announce = endpoint.value_or(Endpoint());
-                      return "";
-                    });
+  keys.push_back(
+      EndpointKey(Key("announce", Kind::kText, "where others reach this node; empty: `listen`"),
+                  options.announce));
   keys.push_back(TextKey(Key("multicast_interface", Kind::kText,
                              "its name or an address of it; empty: the system's choice"),
                          options.multicast_interface));
@@ -121,11 +127,14 @@ bool IsLoopback(const Endpoint& endpoint) {
 
 void Judge(const Options& options, std::vector<std::string>& problems) {
   for (std::string& problem : options.raft.Validate()) problems.push_back(std::move(problem));
-  if (!options.allow_unprotected && !IsLoopback(options.raft.listen())) {
-    problems.push_back("listen: " + options.raft.listen().ToString() +
+  const auto judge = [&](const char* key, const Endpoint& endpoint) {
+    if (options.allow_unprotected || IsLoopback(endpoint)) return;
+    problems.push_back(std::string(key) + ": " + endpoint.ToString() +
                        " can be reached from outside, and nothing is encrypted or authenticated; "
                        "allow_unprotected says that only the cluster's nodes are in that network");
-  }
+  };
+  judge("listen", options.raft.listen());
+  if (!options.http_listen.host.empty()) judge("http_listen", options.http_listen);
 }
 
 // Where nothing is said of members, this node is all there is.
@@ -188,6 +197,11 @@ std::vector<ApplicationKey> OwnKeys(Options& options) {
   keys.push_back(ChoiceKey(Key("discovery", Kind::kText, "how nodes find each other's addresses"),
                            options.discovery, BuiltDiscoveries()));
   AddMulticastKeys(options, keys);
+#ifdef KOMMANDER_SERVER_REST
+  keys.push_back(EndpointKey(
+      Key("http_listen", Kind::kText, "where the node tells of itself over HTTP; empty: nowhere"),
+      options.http_listen));
+#endif
   keys.emplace_back(Key("allow_unprotected", Kind::kBoolean,
                         "listen beyond this machine, although nothing is encrypted")
                         .Default("false"),

@@ -25,6 +25,7 @@ struct Options {
   std::uint64_t multicast_port = 0;
   std::string multicast_interface;
   Endpoint announce;
+  Endpoint http_listen;  // without a host: no HTTP
   std::string multicast_secret_file;
   bool allow_unprotected = false;
   std::uint64_t demo_tasks = 2;

@@ -17,6 +17,9 @@
 #ifdef KOMMANDER_SERVER_MULTICAST
 #include <kommander/multicast_discovery.hpp>
 #endif
+#ifdef KOMMANDER_SERVER_REST
+#include <kommander/rest_server.hpp>
+#endif
 
 namespace kommander::server {
 namespace {
@@ -78,6 +81,34 @@ void AddMulticast(const boost::asio::any_io_executor& executor, const Options& o
 #endif
 
 }  // namespace
+
+#ifdef KOMMANDER_SERVER_REST
+class HttpPart::Server {
+ public:
+  Server(const RaftManager& raft, const Endpoint& listen)
+      : rest_(raft.get_executor(), MakeSteadyClock(), RaftRoutes(raft)) {
+    std::string detail;
+    if (rest_.Start(listen, detail)) throw std::runtime_error("http_listen: " + detail);
+  }
+  RestServer& rest() { return rest_; }
+
+ private:
+  RestServer rest_;
+};
+
+HttpPart::HttpPart(const RaftManager& raft, const Options& options) {
+  if (options.http_listen.host.empty()) return;
+  server_ = std::make_unique<Server>(raft, options.http_listen);
+}
+boost::asio::awaitable<void> HttpPart::Stop() {
+  if (server_ != nullptr) co_await server_->rest().Stop();
+}
+#else
+class HttpPart::Server {};
+HttpPart::HttpPart(const RaftManager&, const Options&) {}
+boost::asio::awaitable<void> HttpPart::Stop() { co_return; }
+#endif
+HttpPart::~HttpPart() = default;
 
 Parts MakeParts(const boost::asio::any_io_executor& executor, const Options& options) {
   Parts parts;

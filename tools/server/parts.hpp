@@ -5,8 +5,10 @@
 #include <memory>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <kommander/discovery.hpp>
+#include <kommander/raft_manager.hpp>
 #include <kommander/transport.hpp>
 #include <kommander/wal.hpp>
 
@@ -20,6 +22,21 @@ struct Parts {
   std::shared_ptr<Discovery> discovery;
   // Ends what a discovery does by itself; empty where it does nothing.
   std::function<void()> stop_discovery;
+};
+
+// Over HTTP, where the options ask for it.
+class HttpPart {
+ public:
+  HttpPart(const RaftManager& raft, const Options& options);
+  ~HttpPart();
+  HttpPart(const HttpPart&) = delete;
+  HttpPart& operator=(const HttpPart&) = delete;
+
+  boost::asio::awaitable<void> Stop();
+
+ private:
+  class Server;
+  std::unique_ptr<Server> server_;
 };
 
 // Throws what keeps a part from being made, in one line for a person.

@@ -33,6 +33,7 @@ class Server {
         parts_(MakeParts(context_.get_executor(), options)),
         raft_(context_.get_executor(), options.raft, parts_.wal, parts_.transport,
               parts_.discovery),
+        http_(raft_, options),
         demo_(raft_, options) {
     raft_.OnReplicationReceived([this](const RaftLog&) { return ++delivered_, true; });
     raft_.OnLogRestored([this](const RaftLog&) { return ++delivered_, true; });
@@ -83,6 +84,7 @@ class Server {
     for (const PartitionId partition : raft_.Partitions()) {
       if (!IsLate()) co_await HandOver(partition);
     }
+    co_await http_.Stop();
     co_await raft_.Stop(kToken);
     std::cout << "stopped after " << delivered_ << " entries" << std::endl;
     signals_.cancel();
@@ -110,6 +112,7 @@ class Server {
   asio::steady_timer limit_;
   Parts parts_;
   RaftManager raft_;
+  HttpPart http_;
   DemoLoop demo_;
   bool is_idle_ = false;  // nothing of this program writes any more
   std::uint64_t delivered_ = 0;
