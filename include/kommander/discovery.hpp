@@ -54,7 +54,6 @@ class KOMMANDER_EXPORT Discovery {
 // A list given at the start; dynamic_discovery.hpp has one that changes, multicast_discovery.hpp
 // nodes that find each other.
 class KOMMANDER_EXPORT StaticDiscovery final : public Discovery {
-
  public:
   explicit StaticDiscovery(std::vector<NodeAddress> nodes) : nodes_(std::move(nodes)) {}
   [[nodiscard]] std::vector<NodeAddress> Nodes() const override { return nodes_; }

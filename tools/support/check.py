@@ -274,10 +274,10 @@ SANITIZED_FOLDERS = ('test/unit', 'test/scripts', 'test/sim', 'test/testing', 't
                      'test/integration', 'examples')
 # What has one thread of ours is left out; a storage library's own are not ThreadSanitizer's.
 THREADED_FOLDERS = ('test/unit', 'test/sim', 'test/testing', 'test/integration',
-                    'test/conformance', 'examples')
+                    'test/conformance', 'test/protocol', 'examples', 'tools/server')
 # Everything but the consumer of what is installed, which is built anew without a sanitizer.
 TESTED_FOLDERS = (*SANITIZED_FOLDERS, 'test/conformance', 'test/crash', 'test/fuzz', 'test/mutants',
-                  'bench')
+                  'test/protocol', 'bench', 'tools/server')
 
 
 def sanitized(report, arguments, name, setup, folders, environment=None, builds_all=False):
