@@ -139,6 +139,8 @@ class OpenApiTest(unittest.TestCase):
         """Each node of the process in turn: one of them leads."""
         for port in list(node.ports):
             node.ports[0] = port
+            # The first node has set it; another one may learn of it later.
+            eventually(lambda: json.loads(node.ask('/v1/cluster').body)['settings'])
             cluster = self.ask(node, '/v1/cluster', '/v1/cluster')
             self.assertEqual([one['node'] for one in json.loads(cluster.body)['members']],
                              [1, 2, 3])
