@@ -14,6 +14,8 @@ FileTrace& Trace() { return FileTrace::Instance(); }
 
 }  // namespace
 
+// Seen by the storage libraries, in which libc calls them.
+#pragma GCC visibility push(default)
 extern "C" {
 
 int Open(const char* path, int flags, unsigned mode) asm("open");
@@ -74,5 +76,6 @@ int Unlink(const char* path) { return Trace().Unlink(path); }
 int MakeDirectory(const char* path, unsigned mode) { return Trace().MakeDirectory(path, mode); }
 
 }  // extern "C"
+#pragma GCC visibility pop
 
 }  // namespace kommander::crash
