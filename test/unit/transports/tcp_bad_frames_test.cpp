@@ -168,6 +168,9 @@ TEST_CASE("tcp bad frames: five hundred idle strangers cost little and keep no p
   TcpNode node;
   RawSocket peer(node.endpoint());
   Greet(peer);
+  peer.Send(MakeMessageFrame({MakeHeartbeat(kPeer, kSelf, 1, 1)}, 1));
+  // By now the peer's connection has its buffer, which a stranger's is not given.
+  REQUIRE(node.host().Wait([&] { return node.host().messages().size() == 1; }));
   // Of one context, which is what a thousand descriptors allow.
   asio::io_context context;
   std::vector<asio::ip::tcp::socket> strangers;
@@ -192,8 +195,8 @@ TEST_CASE("tcp bad frames: five hundred idle strangers cost little and keep no p
   }
   CHECK(node.Wait([&] { return node.clock().armed() == 64 + 1; }));
   CHECK(LargestAllocation() < (32u << 10));
-  peer.Send(MakeMessageFrame({MakeHeartbeat(kPeer, kSelf, 1, 1)}, 1));
-  CHECK(node.host().Wait([&] { return node.host().messages().size() == 1; }));
+  peer.Send(MakeMessageFrame({MakeHeartbeat(kPeer, kSelf, 1, 2)}, 2));
+  CHECK(node.host().Wait([&] { return node.host().messages().size() == 2; }));
   RawSocket newcomer(node.endpoint());
   newcomer.Send(MakeHelloFrame(FrameKind::kHello, MakeHello(NodeId(3), Incarnation(3)), kSelf));
   const auto answer = newcomer.ReadFrame();
