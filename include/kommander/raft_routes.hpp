@@ -27,6 +27,11 @@
 
 namespace kommander {
 
+class RestTransport;
+namespace rest {
+class Router;
+}
+
 // What a route needs of a request. `target` as it came: path and query, nothing decoded.
 class RestRequest {
  public:
@@ -38,6 +43,7 @@ class RestRequest {
   std::string method;
   std::string target;
   std::string body;
+  std::string session;  // the field Kommander-Session; empty: none
 };
 
 // To HEAD, `body` is what GET would have been told, for its length alone: see is_head.
@@ -57,6 +63,9 @@ class KOMMANDER_EXPORT RaftRoutes {
  public:
   // `raft` outlives the routes, their copies, and every request that they handle.
   explicit RaftRoutes(const RaftManager& raft);
+  // With what peers say to `transport`, which is Mounted(): the server is where they find this
+  // node. Give it bodies of 22 MiB.
+  RaftRoutes(const RaftManager& raft, const RestTransport& transport);
 
   // void(error_code, bool). False, and `response` is as it was: another route. True: `response` is
   // to be written, errors among it. For Beast's http::request and http::response of string_body,
@@ -67,10 +76,15 @@ class KOMMANDER_EXPORT RaftRoutes {
   auto TryHandle(const Request& request, Response& response, Token&& token = {}) const {
     const std::string_view method(request.method_string().data(), request.method_string().size());
     const std::string_view target(request.target().data(), request.target().size());
+    RestRequest asked;
+    if (Owns(target)) {
+      const auto session = request["Kommander-Session"];
+      asked = RestRequest(std::string(method), std::string(target), request.body());
+      asked.session.assign(session.data(), session.size());
+    }
     return detail::Initiate<bool>(
         executor_, {}, std::forward<Token>(token),
-        [routes = *this, asked = RestRequest(std::string(method), std::string(target)), &response,
-         version = request.version(),
+        [routes = *this, asked = std::move(asked), &response, version = request.version(),
          keep_alive = request.keep_alive()](detail::BoolOperation operation) mutable {
           routes.Start(std::move(asked), std::move(operation),
                        [&response, version, keep_alive](RestAnswer answer) {
@@ -105,6 +119,7 @@ class KOMMANDER_EXPORT RaftRoutes {
 
   boost::asio::any_io_executor executor_;
   const RaftManager* raft_;
+  std::shared_ptr<rest::Router> peers_;  // none: no transport is mounted
 };
 
 }  // namespace kommander

@@ -1,5 +1,5 @@
-// Strangers who speak HTTP to a node: how its server takes their bytes apart, and what its routes
-// answer.
+// Strangers who speak HTTP to a node: how its server takes their bytes apart, what its routes
+// answer, and how it reads the JSON of its peers.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -14,6 +14,7 @@
 #include <kommander/raft_routes.hpp>
 #include <kommander/steady_clock.hpp>
 
+#include "rest/json_messages.hpp"
 #include "rest/request_reader.hpp"
 #include "rest/response_text.hpp"
 #include "target.hpp"
@@ -122,8 +123,73 @@ std::vector<std::string> RoutesSeeds() {
           "GET /v1/partitions?limit=1&limit=2"};
 }
 
+const codec::Route kRoute{NodeId(7), NodeId(9)};
+
+std::string BatchOf(const std::vector<Message>& messages, std::uint64_t sequence) {
+  rest::BatchWriter writer;
+  writer.Begin(kRoute, sequence);
+  for (const Message& message : messages) FUZZ_REQUIRE(writer.Add(message));
+  return writer.Finish();
+}
+
+// Whatever is accepted is written as something that is accepted, and means the same.
+void RunMessages(ByteSpan input) {
+  const std::string_view text = AsText(input);
+  rest::Batch batch;
+  if (rest::DecodeBatch(text, kRoute, batch) == codec::FrameError::kNone) {
+    rest::Batch again;
+    const std::string written = BatchOf(batch.messages, batch.sequence);
+    FUZZ_REQUIRE(rest::DecodeBatch(written, kRoute, again) == codec::FrameError::kNone);
+    FUZZ_REQUIRE(again.sequence == batch.sequence && again.messages == batch.messages);
+  }
+  codec::Greeting greeting;
+  if (rest::DecodeHello(text, greeting)) {
+    codec::Greeting again;
+    FUZZ_REQUIRE(rest::DecodeHello(rest::EncodeHello(greeting), again) && again == greeting);
+  }
+  std::string session;
+  if (rest::DecodeWelcome(text, session, greeting)) {
+    FUZZ_REQUIRE(session.size() == rest::kSessionLetters);
+  }
+  error_code reason;
+  if (rest::DecodeRefusal(text, reason)) FUZZ_REQUIRE(reason.failed());
+}
+
+std::vector<std::string> MessagesSeeds() {
+  const auto one = [](MessageBody body) {
+    Message message(PartitionId(3), kRoute.from, kRoute.to, Term(5), std::move(body));
+    message.stamp = HlcTimestamp(1000, 2, kRoute.from);
+    return message;
+  };
+  const Entry entry(Term(4), LogIndex(9), EntryKind::kPrepared, Ticket(5, 6, NodeId(7)), "body");
+  std::vector<Message> messages;
+  messages.push_back(one(VoteRequest(LogIndex(1), Term(2), true, false)));
+  messages.push_back(one(VoteReply(true, false)));
+  messages.push_back(one(AppendRequest(LogIndex(1), Term(2), LogIndex(3), {entry, entry})));
+  messages.push_back(one(AppendReply(true, LogIndex(1), LogIndex(2), LogIndex(3), Term(4))));
+  messages.push_back(one(Heartbeat(LogIndex(1), 2)));
+  messages.push_back(one(HeartbeatReply(1, LogIndex(2))));
+  messages.push_back(one(ReadIndexRequest(1)));
+  messages.push_back(one(ReadIndexReply(1, true, LogIndex(2))));
+  messages.push_back(one(TransferRequest()));
+  messages.push_back(one(SnapshotOffer(SnapshotInfo(LogIndex(1), Term(2), 3, {}))));
+  messages.push_back(one(SnapshotChunk(LogIndex(1), 2, "abc")));
+  messages.push_back(one(SnapshotReply(LogIndex(1), 2, SnapshotReply::State::kRefused)));
+  messages.push_back(one(ForwardRequest()));
+  messages.push_back(one(ForwardReply()));
+  std::vector<std::string> seeds{BatchOf(messages, 1), BatchOf({}, 2)};
+  for (const Message& message : messages) seeds.push_back(BatchOf({message}, 3));
+  codec::Greeting greeting;
+  greeting.hello.cluster_id = "cluster";
+  seeds.push_back(rest::EncodeHello(greeting));
+  seeds.push_back(rest::EncodeWelcome(std::string(rest::kSessionLetters, 'a'), greeting));
+  seeds.push_back(R"({"error":{"name":"NodeIsNotReady","message":"later"}})");
+  return seeds;
+}
+
 }  // namespace
 
+constexpr Target kRestMessagesTarget{"rest_messages", &RunMessages, &MessagesSeeds};
 constexpr Target kRestReaderTarget{"rest_reader", &RunReader, &ReaderSeeds};
 constexpr Target kRestRoutesTarget{"rest_routes", &RunRoutes, &RoutesSeeds};
 

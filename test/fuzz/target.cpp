@@ -22,7 +22,7 @@ std::span<const Target* const> AllTargets() noexcept {
       &kAnnouncementTarget,
 #endif
 #ifdef KOMMANDER_FUZZ_REST
-      &kRestReaderTarget,        &kRestRoutesTarget,
+      &kRestMessagesTarget,      &kRestReaderTarget,    &kRestRoutesTarget,
 #endif
 #ifdef KOMMANDER_FUZZ_TCP
       &kTcpConnectionTarget,

@@ -32,7 +32,8 @@ extern const Target kMessageValuesTarget;
 extern const Target kPinsTarget;
 extern const Target kRaftCoreTarget;
 extern const Target kRejectTarget;
-extern const Target kRestReaderTarget;  // when HTTP is built
+extern const Target kRestMessagesTarget;  // when HTTP is built
+extern const Target kRestReaderTarget;
 extern const Target kRestRoutesTarget;
 extern const Target kSystemCommandTarget;
 extern const Target kTcpConnectionTarget;  // when the transport is built

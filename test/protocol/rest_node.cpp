@@ -1,5 +1,6 @@
-// Nodes in one process, without disk, each with its routes on an HTTP server of its own: what the
-// tests of docs/rest.md and docs/openapi.json talk to.
+// Nodes in one process, without disk, each with its routes on an HTTP server of its own, through
+// which they also speak to each other: what the tests of docs/rest.md and docs/openapi.json talk
+// to.
 //
 //   rest_node [nodes=N] [members=N] [header-ms=N] [body-ms=N] [write-ms=N] [idle-ms=N]
 //             [connections=N] [of-address=N]
@@ -28,8 +29,8 @@
 #include <boost/asio/redirect_error.hpp>
 
 #include <kommander/kommander.hpp>
-#include <kommander/memory_transport.hpp>
 #include <kommander/rest_server.hpp>
+#include <kommander/rest_transport.hpp>
 #include <kommander/steady_clock.hpp>
 #include <kommander/testing/faulty_wal.hpp>
 
@@ -68,10 +69,30 @@ RestServerOptions OptionsOf(const Numbers& numbers) {
       .MaxConnections(numbers.at("connections"), numbers.at("of-address"));
 }
 
+// Where the servers are, once they listen.
+class Neighbours final : public Discovery {
+ public:
+  void Add(NodeId id, const RestServer& server) { servers_[id] = &server; }
+  [[nodiscard]] std::vector<NodeAddress> Nodes() const override {
+    std::vector<NodeAddress> nodes;
+    for (const auto& [id, server] : servers_) nodes.emplace_back(id, server->BoundEndpoint());
+    return nodes;
+  }
+
+ private:
+  std::map<NodeId, const RestServer*> servers_;
+};
+
+std::shared_ptr<RestTransport> MakeTransport(NodeId id) {
+  return std::make_shared<RestTransport>(MakeSteadyClock(),
+                                         RestTransportOptions().Mounted().Seed(id.value()));
+}
+
 struct Node {
   Node(asio::io_context& context, NodeId id, const std::vector<NodeAddress>& members,
-       MemoryNetwork& network, RestServerOptions options)
-      : raft(context.get_executor(),
+       std::shared_ptr<Discovery> neighbours, RestServerOptions options)
+      : transport(MakeTransport(id)),
+        raft(context.get_executor(),
              RaftConfiguration()
                  .Id(id)
                  .ClusterId("rest")
@@ -79,11 +100,12 @@ struct Node {
                  .InitialMembers(members)
                  .InitialPartitions(3)
                  .JoinTimeout(Duration::zero())
-                 .ElectionTimeout(std::chrono::milliseconds(500)),
-             wal, network.CreateTransport(MakeSteadyClock()), nullptr),
-        server(context.get_executor(), MakeSteadyClock(), RaftRoutes(raft), options) {}
+                 .ElectionTimeout(std::chrono::milliseconds(1000)),
+             wal, transport, std::move(neighbours)),
+        server(context.get_executor(), MakeSteadyClock(), RaftRoutes(raft, *transport), options) {}
 
   const std::shared_ptr<testing::FaultyWal> wal = std::make_shared<testing::FaultyWal>();
+  const std::shared_ptr<RestTransport> transport;
   RaftManager raft;
   RestServer server;
 };
@@ -144,7 +166,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   asio::io_context context(1);
-  const auto network = MemoryNetwork::Create();
+  const auto neighbours = std::make_shared<Neighbours>();
   const std::uint64_t count = numbers->at("nodes");
   std::vector<NodeAddress> members;
   for (std::uint16_t id = 1; id <= std::max(count, numbers->at("members")); ++id) {
@@ -155,10 +177,13 @@ int main(int argc, char** argv) {
   try {
     for (std::uint32_t id = 1; id <= count; ++id) {
       Node& node = *nodes.emplace_back(
-          std::make_unique<Node>(context, NodeId(id), members, *network, OptionsOf(*numbers)));
+          std::make_unique<Node>(context, NodeId(id), members, neighbours, OptionsOf(*numbers)));
       std::string detail;
       if (node.server.Start(Endpoint("127.0.0.1", 0), detail)) throw std::runtime_error(detail);
-      asio::co_spawn(context, Join(node), [&](std::exception_ptr failure) {
+      neighbours->Add(NodeId(id), node.server);
+    }
+    for (const auto& node : nodes) {
+      asio::co_spawn(context, Join(*node), [&](std::exception_ptr failure) {
         if (members.size() > count) return;  // it cannot, and is stopped
         Rethrow(failure);
         if (++joined == count) asio::co_spawn(context, Prepare(nodes), Rethrow);

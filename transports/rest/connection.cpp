@@ -30,8 +30,8 @@ Connection::Connection(std::shared_ptr<Service> service, std::shared_ptr<Life> l
       strand_(std::move(executor)),
       strand_executor_(strand_),
       socket_(strand_),
-      reader_([routes = service_->routes()](const RestRequest& request) {
-        return routes.BodyBytesMax(request);
+      reader_([router = service_->router()](const RestRequest& request) {
+        return router->BodyBytesMax(request);
       }) {}
 
 Connection::~Connection() = default;
@@ -120,7 +120,7 @@ void Connection::OnRequest() {
     });
   };
   RestRequest request = reader_.TakeRequest();
-  service_->routes().Handle(std::move(request), std::move(done));
+  service_->router()->Handle(std::move(request), std::move(done));
 }
 
 void Connection::OnAnswer(RestAnswer answer) {

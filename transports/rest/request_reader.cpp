@@ -86,27 +86,21 @@ void RequestReader::Parse() {
   if (state_ == State::kBody) ParseBody();
 }
 
-// Beast's parser gets a header whole: of one in pieces it refuses some that are sound, and bounds
-// each field alone.
 void RequestReader::ParseHeader() {
   state_ = State::kHeader;
-  const std::string_view text(buffer_.data() + begin_, std::min(end_ - begin_, kHeaderBytesMax));
-  bool is_whole = false;
-  for (; !is_whole && scanned_ < text.size(); ++scanned_) {
-    if (text[scanned_] != '\n') continue;
-    if (scanned_ == 0 || text[scanned_ - 1] != '\r') {
+  switch (scan_.Look({buffer_.data() + begin_, end_ - begin_})) {
+    case HeaderScan::Result::kNeedMore: return;
+    case HeaderScan::Result::kWhole: break;
+    case HeaderScan::Result::kBareLineFeed:
       return Refuse(400, "BadRequest", "a line ends with a carriage return and a line feed");
-    }
-    is_whole = scanned_ >= 3 && text[scanned_ - 2] == '\n';
+    case HeaderScan::Result::kTooLarge:
+      return Refuse(431, "HeaderTooLarge", "a header has at most 8192 bytes");
   }
-  if (!is_whole && text.size() == kHeaderBytesMax) {
-    return Refuse(431, "HeaderTooLarge", "a header has at most 8192 bytes");
-  }
-  if (!is_whole) return;
+  const std::size_t size = scan_.Take();
   beast::error_code error;
   auto& parser = header_->Begin();
-  parser.put(boost::asio::buffer(text.data(), scanned_), error);
-  begin_ += std::exchange(scanned_, 0);
+  parser.put(boost::asio::buffer(buffer_.data() + begin_, size), error);
+  begin_ += size;
   if (error == http::error::bad_version) {
     return Refuse(505, "VersionNotSupported", "the version is not HTTP/1.1");
   }
@@ -123,6 +117,7 @@ void RequestReader::OnHeader() {
   if (lengths == 1) length = ParseLength(AsView(message[http::field::content_length]));
   request_.method = AsView(message.method_string());
   request_.target = AsView(message.target());
+  request_.session = AsView(message["Kommander-Session"]);
   keep_alive_ = message.keep_alive() && message.version() == 11;
   const auto expectation = message[http::field::expect];
   expects_ = beast::iequals(expectation, "100-continue");

@@ -14,9 +14,10 @@
 
 #include <kommander/raft_routes.hpp>
 
+#include "rest/header_scan.hpp"
+
 namespace kommander::rest {
 
-inline constexpr std::size_t kHeaderBytesMax = 8192;
 inline constexpr std::size_t kHeaderFieldsMax = 100;
 
 // Why there is no request. Nothing more is read of the connection.
@@ -73,7 +74,7 @@ class RequestReader {
   std::vector<char> buffer_;
   std::size_t begin_ = 0;  // what is read and not yet understood: [begin_, end_) of buffer_
   std::size_t end_ = 0;
-  std::size_t scanned_ = 0;  // of the header under way, in search of its end
+  HeaderScan scan_;
   State state_ = State::kBetween;
   Refusal refusal_;
   bool keep_alive_ = false;

@@ -5,9 +5,11 @@
 #include <boost/asio/post.hpp>
 
 #include <kommander/raft_routes.hpp>
+#include <kommander/rest_transport.hpp>
 
 #include "rest/answers.hpp"
 #include "rest/target.hpp"
+#include "rest/transport_service.hpp"
 
 namespace kommander {
 namespace {
@@ -81,15 +83,23 @@ RestAnswer Get(const RaftManager& raft, const Target& target) {
 
 RaftRoutes::RaftRoutes(const RaftManager& raft) : executor_(raft.get_executor()), raft_(&raft) {}
 
+RaftRoutes::RaftRoutes(const RaftManager& raft, const RestTransport& transport)
+    : executor_(raft.get_executor()), raft_(&raft), peers_(transport.service_) {}
+
 bool RaftRoutes::Owns(std::string_view target) const noexcept {
   const std::string_view path = Target(target).path;
   return path == kClusterPath || path == kPartitionsPath || path == kHealthPath ||
-         path == kMetricsPath || IsOfPartition(path);
+         path == kMetricsPath || IsOfPartition(path) || (peers_ && peers_->Owns(target));
 }
 
-std::size_t RaftRoutes::BodyBytesMax(const RestRequest&) const noexcept { return 0; }
+std::size_t RaftRoutes::BodyBytesMax(const RestRequest& request) const noexcept {
+  return peers_ && peers_->Owns(request.target) ? peers_->BodyBytesMax(request) : 0;
+}
 
 void RaftRoutes::Handle(RestRequest request, std::function<void(RestAnswer)> done) const {
+  if (peers_ && peers_->Owns(request.target)) {
+    return peers_->Handle(std::move(request), std::move(done));
+  }
   const bool is_head = request.method == "HEAD";
   RestAnswer answer;
   if (!Owns(request.target)) {

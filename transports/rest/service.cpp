@@ -23,19 +23,19 @@ boost::asio::ip::address NetworkOf(const boost::asio::ip::address& address) {
 
 }  // namespace
 
-Service::Service(std::shared_ptr<Clock> clock, RaftRoutes routes, RestServerOptions options)
-    : clock_(std::move(clock)), routes_(std::move(routes)), options_(options) {}
+Service::Service(std::shared_ptr<Clock> clock, std::shared_ptr<Router> router,
+                 RestServerOptions options)
+    : clock_(std::move(clock)), router_(std::move(router)), options_(options) {}
 
 Service::~Service() = default;
 
-error_code Service::Start(boost::asio::any_io_executor executor, const Endpoint& listen,
-                          std::string& detail) {
+error_code Service::Start(std::shared_ptr<Life> life, boost::asio::any_io_executor executor,
+                          const Endpoint& listen, std::string& detail) {
   const detail::MutexLock lock(mutex_);
   if (started_) {
     detail = "the server was started before";
     return RaftErrc::InvalidArgument;
   }
-  auto life = std::make_shared<Life>(executor);
   auto acceptor = std::make_shared<transports::Acceptor<Service, Connection>>(
       shared_from_this(), life, std::move(executor));
   if (const error_code error = acceptor->Open(listen, bound_, detail)) return error;

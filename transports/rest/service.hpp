@@ -17,6 +17,7 @@
 #include <kommander/rest_server.hpp>
 
 #include "common/acceptor.hpp"
+#include "rest/router.hpp"
 
 namespace kommander::rest {
 
@@ -34,11 +35,12 @@ struct Counters {
 
 class Service final : public std::enable_shared_from_this<Service> {
  public:
-  Service(std::shared_ptr<Clock> clock, RaftRoutes routes, RestServerOptions options);
+  Service(std::shared_ptr<Clock> clock, std::shared_ptr<Router> router, RestServerOptions options);
   ~Service();
 
-  error_code Start(boost::asio::any_io_executor executor, const Endpoint& listen,
-                   std::string& detail);
+  // The life of all that holds the executor, this server's part among it.
+  error_code Start(std::shared_ptr<Life> life, boost::asio::any_io_executor executor,
+                   const Endpoint& listen, std::string& detail);
   // Graceful: answers under way are written. `done` may be empty; without an executor, before
   // Start, it is called at once.
   void Stop(bool is_graceful, std::function<void()> done);
@@ -46,7 +48,7 @@ class Service final : public std::enable_shared_from_this<Service> {
   [[nodiscard]] RestServerStatistics Statistics() const;
 
   [[nodiscard]] const RestServerOptions& options() const noexcept { return options_; }
-  [[nodiscard]] const RaftRoutes& routes() const noexcept { return routes_; }
+  [[nodiscard]] const std::shared_ptr<Router>& router() const noexcept { return router_; }
   [[nodiscard]] Clock& clock() const noexcept { return *clock_; }
   [[nodiscard]] Counters& counters() noexcept { return counters_; }
 
@@ -63,7 +65,7 @@ class Service final : public std::enable_shared_from_this<Service> {
                                                      bool& has_room) KOMMANDER_REQUIRES(mutex_);
 
   const std::shared_ptr<Clock> clock_;
-  const RaftRoutes routes_;
+  const std::shared_ptr<Router> router_;
   const RestServerOptions options_;
   Counters counters_;
 

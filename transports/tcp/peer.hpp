@@ -13,9 +13,9 @@
 #include "codec/frame_reader.hpp"
 #include "codec/messages.hpp"
 #include "common/back_off.hpp"
+#include "common/names.hpp"
+#include "common/send_queue.hpp"
 #include "common/timer.hpp"
-#include "tcp/names.hpp"
-#include "tcp/send_queue.hpp"
 #include "tcp/service.hpp"
 #include "tcp/socket.hpp"
 
@@ -86,7 +86,7 @@ class Peer final : public std::enable_shared_from_this<Peer> {
   const NodeId id_;
   Strand strand_;
   const boost::asio::any_io_executor strand_executor_;
-  SendQueue queue_;
+  transports::SendQueue queue_;
 
   Endpoint endpoint_;
   bool looking_up_ = false;      // a question is with the resolver

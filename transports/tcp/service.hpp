@@ -20,11 +20,13 @@
 
 #include "common/acceptor.hpp"
 #include "common/counters.hpp"
-#include "tcp/names.hpp"
+#include "common/names.hpp"
 
 namespace kommander::tcp {
 
 using detail::Life;
+using transports::MakeSystemNames;
+using transports::Names;
 
 class Inbound;
 class Service;

@@ -25,6 +25,7 @@
 
 #include "catch.hpp"
 #include "manual_clock.hpp"
+#include "rest_client.hpp"
 
 namespace kommander::testing {
 namespace {
@@ -34,51 +35,6 @@ namespace http = boost::beast::http;
 using namespace std::chrono_literals;
 
 const std::string kGet = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
-
-// A client of blocking calls, none of which takes longer than a bounded time.
-class Client {
- public:
-  Client() : socket_(context_) { socket_.open(asio::ip::tcp::v4()); }
-  explicit Client(const Endpoint& endpoint) : Client() { Connect(endpoint); }
-
-  void Connect(const Endpoint& endpoint) {
-    socket_.connect({asio::ip::make_address(endpoint.host), endpoint.port});
-    const timeval limit{20, 0};
-    REQUIRE(::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ==
-            0);
-  }
-  void Send(std::string_view bytes) {
-    boost::system::error_code ignored;  // the other end may close meanwhile; that is its right
-    asio::write(socket_, asio::buffer(bytes.data(), bytes.size()), ignored);
-  }
-  // As often as it goes, without reading an answer.
-  void Flood(std::string_view bytes) {
-    boost::system::error_code error;
-    socket_.non_blocking(true);
-    while (!error) socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
-    socket_.non_blocking(false);
-  }
-  // What the server says until it has said `text`, or has closed.
-  std::string ReadUntil(std::string_view text) {
-    while (heard_.find(text) == heard_.npos && ReadSome()) {
-    }
-    return std::exchange(heard_, {});
-  }
-  [[nodiscard]] bool HasEnded() { return !ReadSome() && has_ended_; }
-
- private:
-  bool ReadSome() {
-    char piece[4096];
-    const auto count = ::recv(socket_.native_handle(), piece, sizeof piece, 0);
-    if (count > 0) heard_.append(piece, static_cast<std::size_t>(count));
-    has_ended_ = count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
-    return count > 0;
-  }
-  asio::io_context context_;
-  asio::ip::tcp::socket socket_;
-  std::string heard_;
-  bool has_ended_ = false;
-};
 
 std::shared_ptr<Clock> MakeClock() { return std::make_shared<ManualClock>(); }
 

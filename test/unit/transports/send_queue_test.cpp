@@ -1,5 +1,5 @@
 // The queue of one peer: order, bound, and what replaces what.
-#include "tcp/send_queue.hpp"
+#include "common/send_queue.hpp"
 
 #include <map>
 #include <random>
@@ -9,8 +9,8 @@
 #include "codec/messages.hpp"
 
 using namespace kommander;
-using kommander::tcp::SendQueue;
 using kommander::transports::Counters;
+using kommander::transports::SendQueue;
 
 namespace {
 

@@ -7,7 +7,7 @@
 
 #include "catch.hpp"
 #include "raw_listener.hpp"
-#include "tcp/names.hpp"
+#include "common/names.hpp"
 #include "tcp/service.hpp"
 
 using namespace kommander;

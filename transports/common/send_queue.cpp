@@ -1,5 +1,5 @@
 // The queue, and the table that finds what a new message replaces.
-#include "tcp/send_queue.hpp"
+#include "common/send_queue.hpp"
 
 #include <iterator>
 #include <utility>
@@ -7,7 +7,7 @@
 
 #include "codec/messages.hpp"
 
-namespace kommander::tcp {
+namespace kommander::transports {
 
 void SendQueue::Open() {
   const detail::MutexLock lock(mutex_);
@@ -136,4 +136,4 @@ std::size_t SendQueue::queued_bytes() const {
   return waiting_cost_ + taken_cost_;
 }
 
-}  // namespace kommander::tcp
+}  // namespace kommander::transports

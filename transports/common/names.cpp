@@ -1,11 +1,11 @@
-#include "tcp/names.hpp"
+#include "common/names.hpp"
 
 #include <utility>
 
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-namespace kommander::tcp {
+namespace kommander::transports {
 namespace {
 
 namespace asio = boost::asio;
@@ -35,4 +35,4 @@ class SystemNames final : public Names {
 
 std::shared_ptr<Names> MakeSystemNames() { return std::make_shared<SystemNames>(); }
 
-}  // namespace kommander::tcp
+}  // namespace kommander::transports

@@ -12,14 +12,14 @@
 
 #include "common/counters.hpp"
 
-namespace kommander::tcp {
+namespace kommander::transports {
 
 class SendQueue {
  public:
   // What a waiting message costs beside its bytes on the wire.
   static constexpr std::size_t kItemOverheadBytes = 64;
 
-  SendQueue(std::size_t bytes_max, transports::Counters& counters)
+  SendQueue(std::size_t bytes_max, Counters& counters)
       : bytes_max_(bytes_max), counters_(counters) {}
 
   // From now on messages are taken; before, and after Close, they are unreachable.
@@ -56,7 +56,7 @@ class SendQueue {
       KOMMANDER_REQUIRES(mutex_);
 
   const std::size_t bytes_max_;
-  transports::Counters& counters_;
+  Counters& counters_;
 
   mutable detail::Mutex mutex_;
   bool open_ KOMMANDER_GUARDED_BY(mutex_) = false;
@@ -70,4 +70,4 @@ class SendQueue {
   std::size_t slots_used_ KOMMANDER_GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace kommander::tcp
+}  // namespace kommander::transports

@@ -10,9 +10,9 @@
 
 #include <kommander/errors.hpp>
 
-#include "tcp/socket.hpp"
+#include "common/acceptor.hpp"
 
-namespace kommander::tcp {
+namespace kommander::transports {
 
 class Names {
  public:
@@ -28,4 +28,4 @@ class Names {
 // The system's resolver, which Asio runs on a thread of its own.
 [[nodiscard]] std::shared_ptr<Names> MakeSystemNames();
 
-}  // namespace kommander::tcp
+}  // namespace kommander::transports

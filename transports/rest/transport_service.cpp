@@ -1,0 +1,134 @@
+// The list of peers, the start and the end.
+#include "rest/transport_service.hpp"
+
+#include <utility>
+
+#include "rest/answers.hpp"
+#include "rest/inbox.hpp"
+#include "rest/outbound.hpp"
+#include "rest/service.hpp"
+
+namespace kommander::rest {
+
+RestAnswer RefusalAnswer(error_code reason) {
+  const bool is_ours = reason.category() == RaftCategory();
+  const auto errc = is_ours ? static_cast<RaftErrc>(reason.value()) : RaftErrc::UnexpectedPeer;
+  const bool is_passing = errc == RaftErrc::NodeIsNotReady || errc == RaftErrc::NodeStopped;
+  return ErrorAnswer(is_passing ? 503 : 403, errc, make_error_code(errc).message());
+}
+
+TransportService::TransportService(std::shared_ptr<Clock> clock, RestTransportOptions options)
+    : clock_(std::move(clock)), options_(options) {}
+
+TransportService::~TransportService() = default;
+
+error_code TransportService::Start(boost::asio::any_io_executor executor, const Endpoint& listen,
+                                   std::weak_ptr<TransportHost> host, std::string& detail) {
+  const detail::MutexLock lock(mutex_);
+  if (started_) {
+    detail = "the transport was started before";
+    return RaftErrc::InvalidArgument;
+  }
+  auto life = std::make_shared<detail::Life>(executor);
+  std::shared_ptr<Service> server;
+  if (!options_.is_mounted()) {
+    server = std::make_shared<Service>(
+        clock_, shared_from_this(),
+        RestServerOptions().MaxConnections(options_.connections_max(),
+                                           options_.address_connections_max()));
+    if (const error_code error = server->Start(life, executor, listen, detail)) return error;
+  }
+  started_ = true;
+  host_ = std::move(host);
+  inbox_ = std::make_shared<Inbox>(shared_from_this(), life, executor);
+  inbox_->PostBegin();
+  executor_ = std::move(executor);
+  life_ = std::move(life);
+  server_ = std::move(server);
+  return {};
+}
+
+Endpoint TransportService::BoundEndpoint() const {
+  const detail::MutexLock lock(mutex_);
+  return server_ ? server_->BoundEndpoint() : Endpoint();
+}
+
+void TransportService::SetPeer(NodeId peer, Endpoint endpoint) {
+  const detail::MutexLock lock(mutex_);
+  if (!life_) return;
+  auto& place = peers_[peer];
+  if (!place) place = std::make_shared<Outbound>(shared_from_this(), life_, executor_, peer);
+  place->PostEndpoint(std::move(endpoint));
+}
+
+void TransportService::RemovePeer(NodeId peer) {
+  std::shared_ptr<Outbound> removed;
+  {
+    const detail::MutexLock lock(mutex_);
+    const auto found = peers_.find(peer);
+    if (found == peers_.end()) return;
+    removed = std::move(found->second);
+    peers_.erase(found);
+  }
+  removed->PostClose();
+}
+
+void TransportService::Send(Message message) {
+  std::shared_ptr<Outbound> peer;
+  {
+    const detail::MutexLock lock(mutex_);
+    const auto found = peers_.find(message.to);
+    if (found != peers_.end()) peer = found->second;
+  }
+  if (peer) {
+    peer->Send(std::move(message));
+  } else {
+    counters_.dropped_unreachable.Add();
+  }
+}
+
+// --- Requests of peers ---
+
+std::shared_ptr<Inbox> TransportService::inbox() const {
+  const detail::MutexLock lock(mutex_);
+  return inbox_;
+}
+
+bool TransportService::Owns(std::string_view target) const noexcept { return IsRaftPath(target); }
+
+std::size_t TransportService::BodyBytesMax(const RestRequest& request) const noexcept {
+  const auto current = inbox();
+  return current ? current->BodyBytesMax(request) : 0;
+}
+
+void TransportService::Handle(RestRequest request, Done done) {
+  if (const auto current = inbox()) return current->Handle(std::move(request), std::move(done));
+  done(ErrorAnswer(503, RaftErrc::NodeStopped, "the node does not run"));
+}
+
+// --- The end ---
+
+void TransportService::Stop(std::function<void()> done) {
+  std::shared_ptr<detail::Life> life;
+  std::shared_ptr<Inbox> inbox;
+  std::shared_ptr<Service> server;
+  decltype(peers_) peers;
+  {
+    const detail::MutexLock lock(mutex_);
+    started_ = true;  // a transport that was stopped does not start
+    life = life_ ? std::exchange(life_, nullptr) : ending_.lock();
+    ending_ = life;
+    if (life && done) life->OnEnd(std::exchange(done, nullptr));
+    executor_ = {};
+    inbox.swap(inbox_);
+    server.swap(server_);
+    peers.swap(peers_);
+  }
+  if (server) server->Stop(false, {});
+  if (inbox) inbox->Close();
+  for (const auto& [id, peer] : peers) peer->PostClose();
+  // Never started, or ended long ago: there is no executor to use.
+  if (done) done();
+}
+
+}  // namespace kommander::rest
