@@ -6,8 +6,8 @@
 #include <boost/asio/post.hpp>
 
 #include "catch.hpp"
-#include "raw_listener.hpp"
 #include "common/names.hpp"
+#include "raw_listener.hpp"
 #include "tcp/service.hpp"
 
 using namespace kommander;
@@ -18,7 +18,7 @@ using codec::FrameKind;
 namespace {
 
 // Answers as the test says, or not before it says so. Thread-safe.
-class ScriptedNames final : public tcp::Names {
+class ScriptedNames final : public transports::Names {
  public:
   // From now on, for every question.
   void Answer(std::vector<std::string> texts) {
@@ -42,7 +42,8 @@ class ScriptedNames final : public tcp::Names {
     return asked_;
   }
 
-  void Find(tcp::Strand strand, std::string host, tcp::Names::Answer answer) override {
+  void Find(transports::Strand strand, std::string host,
+            transports::Names::Answer answer) override {
     const std::lock_guard lock(mutex_);
     asked_.push_back(std::move(host));
     Question question{std::move(strand), std::move(answer)};
@@ -55,8 +56,8 @@ class ScriptedNames final : public tcp::Names {
 
  private:
   struct Question {
-    tcp::Strand strand;
-    tcp::Names::Answer answer;
+    transports::Strand strand;
+    transports::Names::Answer answer;
   };
   void Reply(Question& question) {
     asio::post(question.strand, [answer = std::move(question.answer), addresses = answer_] {
