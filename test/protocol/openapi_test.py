@@ -16,7 +16,8 @@ from rest_client import Node, eventually
 RARE = {'SnapshotOnItsWay', ('Member.incarnation', 'null')}
 # While a node stops.
 RARE_ANSWERS = {('/v1/raft/handshake', '503', 'application/json'),
-                ('/v1/raft/messages', '503', 'application/json')}
+                ('/v1/raft/messages', '503', 'application/json'),
+                ('/v1/raft/farewell', '503', 'application/json')}
 
 GREETING = {'clusterId': base64.b64encode(b'rest').decode(), 'node': 2, 'to': 1, 'incarnation': 7,
             'versionMin': 1, 'versionMax': 1, 'bootstrapDigest': bootstrap_digest([1, 2, 3]),
@@ -232,7 +233,8 @@ class OpenApiTest(unittest.TestCase):
 
     def see_peer(self, node):
         """As another node of its cluster."""
-        hello, messages = '/v1/raft/handshake', '/v1/raft/messages'
+        hello, messages, farewell = (f'/v1/raft/{name}' for name in
+                                     ('handshake', 'messages', 'farewell'))
 
         def greet():
             welcome = self.post(node, hello, GREETING)
@@ -249,6 +251,11 @@ class OpenApiTest(unittest.TestCase):
         self.assertEqual(self.post(node, messages, batch(2), session).status, 401)
         self.assertEqual(self.post(node, messages, batch(2), greet()).status, 409)
         self.assertEqual(self.post(node, messages, batch(1, sender=3), greet()).status, 403)
+        session = greet()
+        self.assertEqual(self.post(node, farewell, [], session).status, 400)
+        self.assertEqual(json.loads(self.post(node, farewell, {'reason': 'None'}, session).body),
+                         {})
+        self.assertEqual(self.post(node, farewell, {'reason': 'None'}, session).status, 401)
 
     def see_refusals(self, node):
         for path in self.page['paths']:

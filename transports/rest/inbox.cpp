@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <new>
 #include <random>
 #include <utility>
 
@@ -56,6 +57,7 @@ bool Inbox::Owns(std::string_view target) const noexcept { return IsRaftPath(tar
 std::size_t Inbox::BodyBytesMax(const RestRequest& request) const noexcept {
   if (request.method != "POST" || !Owns(request.target)) return 0;
   if (Target(request.target).path == kHandshakePath) return kGreetingTextMax;
+  if (Target(request.target).path == kFarewellPath) return kGreetingTextMax;
   const detail::MutexLock lock(mutex_);
   return sessions_.count(request.session) != 0 ? kBatchTextMax : kGreetingTextMax;
 }
@@ -72,6 +74,7 @@ void Inbox::Handle(RestRequest request, Done done) {
     return done(ErrorAnswer(400, RaftErrc::InvalidArgument, "this route has no parameters"));
   }
   if (target.path == kHandshakePath) return Greet(request.body, done);
+  if (target.path == kFarewellPath) return done(Part(request));
   Take(request, done);
 }
 
@@ -95,6 +98,9 @@ void Inbox::Greet(std::string_view text, const Done& done) {
   {
     const detail::MutexLock lock(mutex_);
     if (is_closed_) return done(ErrorAnswer(503, RaftErrc::NodeStopped, "the node was stopped"));
+    if (waiting_.size() >= service_->options().connections_max()) {
+      return done(RefusalAnswer(RaftErrc::NodeIsNotReady));  // others wait for the host already
+    }
     number = next_waiting_++;
     waiting_[number] = {done, greeting,
                         service_->clock().Now() + service_->options().handshake_timeout()};
@@ -152,7 +158,15 @@ void Inbox::Take(const RestRequest& request, const Done& done) {
     service_->counters().AddRefused(FrameError::kOutOfOrder);
     return done(ErrorAnswer(401, "NoSession", "there is no such session, or it is busy"));
   }
-  done(TakeBatch(request.session, route, request.body));
+  RestAnswer answer;
+  try {
+    answer = TakeBatch(request.session, route, request.body);
+  } catch (const std::bad_alloc&) {
+    ReportDown(EndSession(request.session),
+               make_error_code(boost::system::errc::not_enough_memory));
+    answer = RefusalAnswer(RaftErrc::NodeIsNotReady);
+  }
+  done(std::move(answer));
 }
 
 RestAnswer Inbox::TakeBatch(const std::string& token, const codec::Route& route,
@@ -162,7 +176,7 @@ RestAnswer Inbox::TakeBatch(const std::string& token, const codec::Route& route,
   service_->counters().bytes_received.Add(text.size());
   Batch batch;
   FrameError error = DecodeBatch(text, route, batch);
-  if (error != FrameError::kNone) return EndSession(token, error);
+  if (error != FrameError::kNone) return RefuseBatch(token, error);
   {
     const detail::MutexLock lock(mutex_);
     const auto found = sessions_.find(token);
@@ -172,7 +186,7 @@ RestAnswer Inbox::TakeBatch(const std::string& token, const codec::Route& route,
     if (found->second.next != batch.sequence) error = FrameError::kOutOfOrder;
     ++found->second.next;
   }
-  if (error != FrameError::kNone) return EndSession(token, error);
+  if (error != FrameError::kNone) return RefuseBatch(token, error);
   const std::size_t count = batch.messages.size();
   if (count != 0) {
     service_->counters().messages_received.Add(count);
@@ -186,19 +200,9 @@ RestAnswer Inbox::TakeBatch(const std::string& token, const codec::Route& route,
   return JsonAnswer("{\"received\":" + std::to_string(count) + "}");
 }
 
-RestAnswer Inbox::EndSession(const std::string& token, FrameError error) {
+RestAnswer Inbox::RefuseBatch(const std::string& token, FrameError error) {
   service_->counters().AddRefused(error);
-  NodeId peer;
-  {
-    const detail::MutexLock lock(mutex_);
-    const auto found = sessions_.find(token);
-    if (found != sessions_.end()) {
-      peer = found->second.route.from;
-      sessions_.erase(found);
-    }
-  }
-  const auto host = service_->host();
-  if (peer && host) host->OnPeerDown(peer, ReasonOf(error));
+  ReportDown(EndSession(token), ReasonOf(error));
   if (error == FrameError::kForeign) {
     return ErrorAnswer(403, RaftErrc::UnexpectedPeer, "the session is another node's");
   }
@@ -206,6 +210,38 @@ RestAnswer Inbox::EndSession(const std::string& token, FrameError error) {
     return ErrorAnswer(409, "OutOfOrder", "another request was to come next");
   }
   return ErrorAnswer(400, "BadRequest", "this is no batch of messages");
+}
+
+// The peer will not go on: it has judged against this node, or does not know it any more.
+RestAnswer Inbox::Part(const RestRequest& request) {
+  error_code reason;
+  if (!DecodeFarewell(request.body, reason)) {
+    service_->counters().AddRefused(FrameError::kCorrupt);
+    return ErrorAnswer(400, "BadRequest", "this is no farewell");
+  }
+  const NodeId peer = EndSession(request.session);
+  if (!peer) {
+    service_->counters().AddRefused(FrameError::kOutOfOrder);
+    return ErrorAnswer(401, "NoSession", "there is no such session");
+  }
+  const auto host = service_->host();
+  if (reason && host) host->OnRefused(peer, reason);
+  if (!reason) ReportDown(peer, boost::asio::error::eof);
+  return JsonAnswer("{}");
+}
+
+NodeId Inbox::EndSession(const std::string& token) {
+  const detail::MutexLock lock(mutex_);
+  const auto found = sessions_.find(token);
+  if (found == sessions_.end()) return {};
+  const NodeId peer = found->second.route.from;
+  sessions_.erase(found);
+  return peer;
+}
+
+void Inbox::ReportDown(NodeId peer, error_code reason) {
+  const auto host = service_->host();
+  if (peer && host) host->OnPeerDown(peer, reason);
 }
 
 // --- Time, and the end ---
@@ -234,10 +270,7 @@ void Inbox::Sweep() {
       waiting = is_over ? waiting_.erase(waiting) : std::next(waiting);
     }
   }
-  const auto host = service_->host();
-  for (const NodeId peer : silent) {
-    if (host) host->OnPeerDown(peer, boost::asio::error::timed_out);
-  }
+  for (const NodeId peer : silent) ReportDown(peer, boost::asio::error::timed_out);
   for (const Done& done : unanswered) done(RefusalAnswer(RaftErrc::NodeIsNotReady));
   const Duration pause =
       std::min(service_->options().idle_timeout(), service_->options().handshake_timeout()) / 2;

@@ -29,10 +29,11 @@ class TransportService;
 
 inline constexpr std::string_view kHandshakePath = "/v1/raft/handshake";
 inline constexpr std::string_view kMessagesPath = "/v1/raft/messages";
+inline constexpr std::string_view kFarewellPath = "/v1/raft/farewell";
 
 [[nodiscard]] inline bool IsRaftPath(std::string_view target) noexcept {
   const std::string_view path = Target(target).path;
-  return path == kHandshakePath || path == kMessagesPath;
+  return path == kHandshakePath || path == kMessagesPath || path == kFarewellPath;
 }
 
 class Inbox final : public Router, public std::enable_shared_from_this<Inbox> {
@@ -67,9 +68,13 @@ class Inbox final : public Router, public std::enable_shared_from_this<Inbox> {
   void Greet(std::string_view text, const Done& done);
   void OnJudged(std::uint64_t number, error_code verdict);
   void Take(const RestRequest& request, const Done& done);
+  [[nodiscard]] RestAnswer Part(const RestRequest& request);
   [[nodiscard]] RestAnswer TakeBatch(const std::string& token, const codec::Route& route,
                                      std::string_view text);
-  [[nodiscard]] RestAnswer EndSession(const std::string& token, codec::FrameError error);
+  [[nodiscard]] RestAnswer RefuseBatch(const std::string& token, codec::FrameError error);
+  // Whose it was; 0: there is none.
+  NodeId EndSession(const std::string& token);
+  void ReportDown(NodeId peer, error_code reason);
   void Sweep();
 
   const std::shared_ptr<detail::Life> life_;  // first: ends last

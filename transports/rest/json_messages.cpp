@@ -183,6 +183,23 @@ void DescribeGreeting(Fields& fields, Greeting& greeting) {
   fields("nonce", hello.nonce);
 }
 
+constexpr std::string_view kNoReason = "None";
+
+// A peer cannot make this node believe that its own storage failed: only what it may say.
+RaftErrc ReasonOf(std::string_view name) noexcept {
+  for (const RaftErrc errc :
+       {RaftErrc::ClusterIdMismatch, RaftErrc::DuplicateNodeId, RaftErrc::IdentityReplaced,
+        RaftErrc::BootstrapMismatch, RaftErrc::VersionMismatch, RaftErrc::NodeIsNotReady,
+        RaftErrc::NodeStopped}) {
+    if (name == ToString(errc)) return errc;
+  }
+  return RaftErrc::UnexpectedPeer;
+}
+std::string_view NameOf(error_code reason) noexcept {
+  const bool is_ours = reason.category() == RaftCategory();
+  return ToString(is_ours ? static_cast<RaftErrc>(reason.value()) : RaftErrc::UnexpectedPeer);
+}
+
 }  // namespace
 
 // --- Batches ---
@@ -212,9 +229,9 @@ bool BatchWriter::Add(const Message& message) {
 const std::string& BatchWriter::Finish() { return text_ += "]}"; }
 
 FrameError DecodeBatch(std::string_view text, const codec::Route& route, Batch& batch) {
-  const auto value = ParseStrictly(text);
-  if (!value) return FrameError::kCorrupt;
-  FieldReader fields(*value);
+  const auto document = ParseStrictly(text);
+  if (!document) return FrameError::kCorrupt;
+  FieldReader fields(document->value);
   codec::Route said;
   fields("from", said.from);
   fields("to", said.to);
@@ -239,9 +256,9 @@ std::string EncodeHello(const codec::Greeting& greeting) {
 }
 
 bool DecodeHello(std::string_view text, codec::Greeting& greeting) {
-  const auto value = ParseStrictly(text);
-  if (!value) return false;
-  FieldReader fields(*value);
+  const auto document = ParseStrictly(text);
+  if (!document) return false;
+  FieldReader fields(document->value);
   DescribeGreeting(fields, greeting);
   return fields.End();
 }
@@ -256,9 +273,9 @@ std::string EncodeWelcome(std::string_view session, const codec::Greeting& greet
 }
 
 bool DecodeWelcome(std::string_view text, std::string& session, codec::Greeting& greeting) {
-  const auto value = ParseStrictly(text);
-  if (!value) return false;
-  FieldReader fields(*value);
+  const auto document = ParseStrictly(text);
+  if (!document) return false;
+  FieldReader fields(document->value);
   std::string_view word;
   fields.Word("session", word);
   fields.Object("hello", [&](FieldReader& inside) { DescribeGreeting(inside, greeting); });
@@ -269,9 +286,9 @@ bool DecodeWelcome(std::string_view text, std::string& session, codec::Greeting&
 }
 
 bool DecodeRefusal(std::string_view text, error_code& reason) {
-  const auto value = ParseStrictly(text);
-  if (!value) return false;
-  FieldReader fields(*value);
+  const auto document = ParseStrictly(text);
+  if (!document) return false;
+  FieldReader fields(document->value);
   std::string_view name;
   std::string_view message;
   fields.Object("error", [&](FieldReader& inside) {
@@ -279,14 +296,26 @@ bool DecodeRefusal(std::string_view text, error_code& reason) {
     inside.Word("message", message);
   });
   if (!fields.End()) return false;
-  // A peer cannot make this node believe that its own storage failed: only what it may say.
-  reason = RaftErrc::UnexpectedPeer;
-  for (const RaftErrc errc :
-       {RaftErrc::ClusterIdMismatch, RaftErrc::DuplicateNodeId, RaftErrc::IdentityReplaced,
-        RaftErrc::BootstrapMismatch, RaftErrc::VersionMismatch, RaftErrc::NodeIsNotReady,
-        RaftErrc::NodeStopped}) {
-    if (name == ToString(errc)) reason = errc;
-  }
+  reason = ReasonOf(name);
+  return true;
+}
+
+std::string EncodeFarewell(error_code reason) {
+  std::string text;
+  FieldWriter fields(text);
+  fields.Word("reason", reason ? NameOf(reason) : kNoReason);
+  fields.End();
+  return text;
+}
+
+bool DecodeFarewell(std::string_view text, error_code& reason) {
+  const auto document = ParseStrictly(text);
+  if (!document) return false;
+  FieldReader fields(document->value);
+  std::string_view name;
+  fields.Word("reason", name);
+  if (!fields.End()) return false;
+  reason = name == kNoReason ? error_code() : ReasonOf(name);
   return true;
 }
 

@@ -61,4 +61,8 @@ inline constexpr std::size_t kSessionLetters = 32;  // 0-9 and a-f
 // Or why it is refused. Names that no peer may say are UnexpectedPeer.
 [[nodiscard]] bool DecodeRefusal(std::string_view text, error_code& reason);
 
+// Why a node ends the session that it has: what it has against the other one; no error: nothing.
+[[nodiscard]] std::string EncodeFarewell(error_code reason);
+[[nodiscard]] bool DecodeFarewell(std::string_view text, error_code& reason);
+
 }  // namespace kommander::rest

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <boost/json/array.hpp>
 #include <boost/json/basic_parser_impl.hpp>
@@ -29,9 +30,11 @@ struct Handler {
   static constexpr std::size_t max_key_size = 64;
   static constexpr std::size_t max_string_size = std::size_t{1} << 25;
 
-  explicit Handler(std::size_t values_at_most) : values_left(values_at_most) {}
+  Handler(std::size_t values_at_most, json::monotonic_resource& result_memory)
+      : memory(result_memory), values_left(values_at_most) {}
 
   json::value_stack stack;
+  json::monotonic_resource& memory;
   std::size_t members = 0;
   std::size_t values_left;
 
@@ -45,7 +48,7 @@ struct Handler {
   }
 
   bool on_document_begin(json::error_code&) {
-    stack.reset();
+    stack.reset(&memory);
     return true;
   }
   bool on_document_end(json::error_code&) { return true; }
@@ -115,16 +118,18 @@ std::size_t CountMembers(const json::value& value) {
 
 }  // namespace
 
-std::optional<json::value> ParseStrictly(std::string_view text) {
+std::optional<Document> ParseStrictly(std::string_view text) {
   json::parse_options options;
   options.max_depth = kDepthMax;
-  json::basic_parser<Handler> parser(options, text.size() / kLettersPerValue + kValuesFree);
+  auto memory = std::make_unique<json::monotonic_resource>();
+  json::basic_parser<Handler> parser(options, text.size() / kLettersPerValue + kValuesFree,
+                                     *memory);
   json::error_code error;
   const std::size_t count = parser.write_some(false, text.data(), text.size(), error);
   if (error || count != text.size()) return std::nullopt;
   json::value value = parser.handler().stack.release();
   if (CountMembers(value) != parser.handler().members) return std::nullopt;
-  return value;
+  return Document{std::move(memory), std::move(value)};
 }
 
 }  // namespace kommander::rest

@@ -2,14 +2,22 @@
 // deeper than 32, and no name twice in one object.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string_view>
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/value.hpp>
 
 namespace kommander::rest {
 
+// All of its values lie in memory of its own, which is let go of at once.
+struct Document {
+  std::unique_ptr<boost::json::monotonic_resource> memory;  // first: ends last
+  boost::json::value value;
+};
+
 // None: it is nothing like that.
-[[nodiscard]] std::optional<boost::json::value> ParseStrictly(std::string_view text);
+[[nodiscard]] std::optional<Document> ParseStrictly(std::string_view text);
 
 }  // namespace kommander::rest

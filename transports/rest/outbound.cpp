@@ -1,6 +1,7 @@
 // A peer's life: attempt, greet, be judged, ask and probe, lose, pause, attempt again.
 #include "rest/outbound.hpp"
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <utility>
@@ -49,6 +50,7 @@ void Outbound::PostClose() {
 void Outbound::SetEndpoint(Endpoint endpoint) {
   if (closed_ || endpoint == endpoint_) return;
   endpoint_ = std::move(endpoint);
+  passed_over_ = 0;
   Abandon();
   timer_.Disarm();
   pauses_.Reset();
@@ -58,6 +60,7 @@ void Outbound::SetEndpoint(Endpoint endpoint) {
 void Outbound::Close() {
   closed_ = true;
   timer_.End();
+  if (wire_ && wire_->is_open) SayFarewell(wire_, {});
   Abandon();
 }
 
@@ -70,8 +73,22 @@ void Outbound::Abandon() {
   }
 }
 
+// If the system takes it at once, which it does unless the peer has not read for long: nobody waits
+// for the answer. Without it the peer hears of the end when the session's idle time is over.
+void Outbound::SayFarewell(const WirePtr& wire, error_code reason) {
+  if (wire->is_asking && !wire->has_sent) return;  // inside another request
+  const std::string body = EncodeFarewell(reason);
+  PutHead(*wire, kFarewellPath, body);
+  const std::array<asio::const_buffer, 2> parts = {asio::buffer(wire->head), asio::buffer(body)};
+  error_code ignored;
+  wire->socket.non_blocking(true, ignored);
+  if (!ignored) wire->socket.write_some(parts, ignored);
+}
+
 void Outbound::Lose(const WirePtr& wire, error_code reason) {
   if (wire != wire_ || closed_) return;
+  // Where nobody answered, or somebody else did, the next attempt does not begin.
+  if (!wire->is_open) passed_over_ += wire->tried;
   Abandon();
   Arm(pauses_.Next());
   // A peer that stays away is told of once.
@@ -136,6 +153,8 @@ void Outbound::OnNames(const std::string& host, error_code error,
   wire->awaits_names = false;
   if (!error && addresses.empty()) error = asio::error::host_not_found;
   if (error) return Lose(wire, error);
+  const auto first = static_cast<std::ptrdiff_t>(passed_over_ % addresses.size());
+  std::rotate(addresses.begin(), addresses.begin() + first, addresses.end());
   wire->addresses = std::move(addresses);
   Connect(wire);
 }
@@ -192,6 +211,7 @@ void Outbound::OnJudged(const WirePtr& wire, error_code verdict) {
   if (wire != wire_ || wire->is_open) return;
   if (verdict) {
     service_->counters().rejected_handshake.Add();
+    SayFarewell(wire, verdict);
     reported_ = false;
     return Lose(wire, verdict);
   }
@@ -204,15 +224,19 @@ void Outbound::OnJudged(const WirePtr& wire, error_code verdict) {
 
 // --- Requests ---
 
+void Outbound::PutHead(Wire& wire, std::string_view path, const std::string& body) const {
+  wire.head = "POST ";
+  wire.head += path;
+  wire.head += " HTTP/1.1\r\nHost: " + endpoint_.ToString();
+  if (!wire.session.empty()) wire.head += "\r\nKommander-Session: " + wire.session;
+  wire.head += "\r\nContent-Type: application/json\r\nContent-Length: ";
+  wire.head += std::to_string(body.size()) + "\r\n\r\n";
+}
+
 void Outbound::Ask(const WirePtr& wire, std::string_view path, const std::string& body) {
   wire->is_asking = true;
   wire->has_sent = false;
-  wire->head = "POST ";
-  wire->head += path;
-  wire->head += " HTTP/1.1\r\nHost: " + endpoint_.ToString();
-  if (!wire->session.empty()) wire->head += "\r\nKommander-Session: " + wire->session;
-  wire->head += "\r\nContent-Type: application/json\r\nContent-Length: ";
-  wire->head += std::to_string(body.size()) + "\r\n\r\n";
+  PutHead(*wire, path, body);
   const std::array<asio::const_buffer, 2> parts = {asio::buffer(wire->head), asio::buffer(body)};
   asio::async_write(wire->socket, parts,
                     [self = shared_from_this(), wire](error_code error, std::size_t count) {

@@ -65,6 +65,7 @@ class Outbound final : public std::enable_shared_from_this<Outbound> {
   void OnNames(const std::string& host, error_code error, transports::Names::Addresses addresses);
   void Connect(const WirePtr& wire);
   void OnConnected(const WirePtr& wire, error_code error);
+  void PutHead(Wire& wire, std::string_view path, const std::string& body) const;
   void Ask(const WirePtr& wire, std::string_view path, const std::string& body);
   void OnAsked(const WirePtr& wire, error_code error, std::size_t count);
   void Read(const WirePtr& wire);
@@ -77,6 +78,7 @@ class Outbound final : public std::enable_shared_from_this<Outbound> {
   void SendBatch(const WirePtr& wire);
   void OnTimer();
   void Abandon();
+  void SayFarewell(const WirePtr& wire, error_code reason);
   void Lose(const WirePtr& wire, error_code reason);
   void LoseMalformed(const WirePtr& wire);
   void Arm(Duration pause);
@@ -89,7 +91,8 @@ class Outbound final : public std::enable_shared_from_this<Outbound> {
   transports::SendQueue queue_;
 
   Endpoint endpoint_;
-  bool looking_up_ = false;  // a question is with the resolver
+  bool looking_up_ = false;      // a question is with the resolver
+  std::size_t passed_over_ = 0;  // addresses of the name that the next attempt tries last
   transports::BackOff pauses_;
   transports::Timer<Outbound> timer_;
   WirePtr wire_;

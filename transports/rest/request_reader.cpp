@@ -60,6 +60,14 @@ RequestReader::RequestReader(BodyLimit body_limit)
 RequestReader::~RequestReader() = default;
 
 std::span<char> RequestReader::Prepare() {
+  const std::size_t body_left = static_cast<std::size_t>(body_bytes_) - request_.body.size();
+  if (state_ == State::kBody && begin_ == end_ && body_left >= kBufferBytes) {
+    // A large body is read to where it stays.
+    std::string& body = request_.body;
+    body_room_ = std::min(body_left, std::max(body.size(), kBodyRoomBytes));
+    body.resize(body.size() + body_room_);
+    return {body.data() + body.size() - body_room_, body_room_};
+  }
   if (begin_ > 0) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= std::exchange(begin_, 0);
@@ -68,7 +76,11 @@ std::span<char> RequestReader::Prepare() {
 }
 
 void RequestReader::Commit(std::size_t count) {
-  end_ += count;
+  if (body_room_ != 0) {
+    request_.body.resize(request_.body.size() - std::exchange(body_room_, 0) + count);
+  } else {
+    end_ += count;
+  }
   Parse();
 }
 

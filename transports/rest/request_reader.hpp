@@ -57,8 +57,12 @@ class RequestReader {
   [[nodiscard]] RestRequest TakeRequest();
   // On to the next request, with what has come of it; after TakeRequest.
   void Resume();
-  // For who reads on without looking at it: makes room.
-  void Discard() noexcept { begin_ = end_ = 0; }
+  // For who reads on without looking at it: makes room. Nothing is a request any more. Leaves alone
+  // where a read that is under way may write to.
+  void Discard() noexcept {
+    state_ = State::kRefused;
+    begin_ = end_ = body_room_ = 0;
+  }
 
  private:
   class Header;  // Beast's parser
@@ -81,6 +85,7 @@ class RequestReader {
   bool expects_ = false;
   RestRequest request_;
   std::uint64_t body_bytes_ = 0;  // of the request, said before they come
+  std::size_t body_room_ = 0;     // Prepare gave so much of the body's own memory
 };
 
 }  // namespace kommander::rest

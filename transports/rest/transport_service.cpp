@@ -17,8 +17,9 @@ RestAnswer RefusalAnswer(error_code reason) {
   return ErrorAnswer(is_passing ? 503 : 403, errc, make_error_code(errc).message());
 }
 
-TransportService::TransportService(std::shared_ptr<Clock> clock, RestTransportOptions options)
-    : clock_(std::move(clock)), options_(options) {}
+TransportService::TransportService(std::shared_ptr<Clock> clock, RestTransportOptions options,
+                                   std::shared_ptr<transports::Names> names)
+    : clock_(std::move(clock)), options_(options), names_(std::move(names)) {}
 
 TransportService::~TransportService() = default;
 

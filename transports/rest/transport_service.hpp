@@ -31,7 +31,8 @@ class Service;
 class TransportService final : public Router,
                                public std::enable_shared_from_this<TransportService> {
  public:
-  TransportService(std::shared_ptr<Clock> clock, RestTransportOptions options);
+  TransportService(std::shared_ptr<Clock> clock, RestTransportOptions options,
+                   std::shared_ptr<transports::Names> names = transports::MakeSystemNames());
   ~TransportService() override;
 
   error_code Start(boost::asio::any_io_executor executor, const Endpoint& listen,
@@ -58,7 +59,7 @@ class TransportService final : public Router,
 
   const std::shared_ptr<Clock> clock_;
   const RestTransportOptions options_;
-  const std::shared_ptr<transports::Names> names_ = transports::MakeSystemNames();
+  const std::shared_ptr<transports::Names> names_;
   transports::Counters counters_;
   std::weak_ptr<TransportHost> host_;
 
