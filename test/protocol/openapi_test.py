@@ -3,14 +3,13 @@
 # that it describes is met, and whatever is met is described.
 #   openapi_test.py rest_node docs/openapi.json SOURCE...
 # The sources are those that have the paths.
-import base64
 import json
 import re
 import sys
 import unittest
 
-from peer import bootstrap_digest
 from rest_client import Node, eventually
+from rest_peer import BODIES, FAREWELL, GREETING, HELLO, MESSAGES, batch
 
 # Only while a snapshot is on its way to a peer, and before a member's first handshake.
 RARE = {'SnapshotOnItsWay', ('Member.incarnation', 'null')}
@@ -18,39 +17,6 @@ RARE = {'SnapshotOnItsWay', ('Member.incarnation', 'null')}
 RARE_ANSWERS = {('/v1/raft/handshake', '503', 'application/json'),
                 ('/v1/raft/messages', '503', 'application/json'),
                 ('/v1/raft/farewell', '503', 'application/json')}
-
-GREETING = {'clusterId': base64.b64encode(b'rest').decode(), 'node': 2, 'to': 1, 'incarnation': 7,
-            'versionMin': 1, 'versionMax': 1, 'bootstrapDigest': bootstrap_digest([1, 2, 3]),
-            'knowsRoster': False, 'knownIncarnation': 0, 'nonce': 5}
-TICKET = {'n': 2, 'l': 1000, 'c': 0}
-ENTRY = {'term': 1, 'index': 1, 'ticket': TICKET, 'kind': 1, 'body': 'eA=='}
-# One of each type, with the fields that only it has.
-BODIES = {
-    'voteRequest': {'lastIndex': 0, 'lastTerm': 0, 'preVote': True, 'transfer': False, 'admits': 0},
-    'voteReply': {'preVote': True, 'granted': False},
-    'appendRequest': {'previousIndex': 0, 'previousTerm': 0, 'commit': 0, 'entries': [ENTRY]},
-    'appendReply': {'accepted': True, 'matched': 0, 'rejected': 0, 'hintIndex': 0, 'hintTerm': 0},
-    'heartbeat': {'commit': 0, 'round': 1},
-    'heartbeatReply': {'round': 1, 'durable': 0},
-    'readIndexRequest': {'request': 1},
-    'readIndexReply': {'request': 1, 'confirmed': False, 'index': 0},
-    'transferRequest': {},
-    'snapshotOffer': {'index': 1, 'snapshotTerm': 1, 'bytes': 1, 'sha256': 43 * 'A' + '='},
-    'snapshotChunk': {'index': 1, 'offset': 0, 'data': 'eA=='},
-    'snapshotReply': {'index': 1, 'received': 0, 'state': 2},
-    'forwardRequest': {'number': 1, 'patienceMs': 1, 'expectedGeneration': 0, 'kind': 1,
-                       'awaitApply': False, 'data': ''},
-    'forwardReply': {'number': 1, 'error': 0, 'leader': 0, 'ticket': TICKET, 'index': 0,
-                     'entryTerm': 0, 'count': 0},
-}
-NOWHERE = 65000  # a partition
-
-
-def batch(sequence, sender=2):
-    stamp = {'l': 1000, 'c': 0}
-    return {'from': sender, 'to': 1, 'sequence': sequence,
-            'messages': [{'type': kind, 'partition': NOWHERE, 'term': 1, 'stamp': stamp, **body}
-                         for kind, body in BODIES.items()]}
 
 
 class Schemas:
@@ -233,29 +199,28 @@ class OpenApiTest(unittest.TestCase):
 
     def see_peer(self, node):
         """As another node of its cluster."""
-        hello, messages, farewell = (f'/v1/raft/{name}' for name in
-                                     ('handshake', 'messages', 'farewell'))
-
         def greet():
-            welcome = self.post(node, hello, GREETING)
+            # A node that has just begun may not listen to peers yet.
+            eventually(lambda: node.ask(HELLO, 'POST', body=b'{}').status != 503)
+            welcome = self.post(node, HELLO, GREETING)
             self.assertEqual(welcome.status, 200, welcome.body)
             return json.loads(welcome.body)['session']
 
         other = {**GREETING, 'clusterId': ''}
-        self.assertEqual(self.post(node, hello, other).error, 'ClusterIdMismatch')
-        self.assertEqual(self.post(node, hello, []).status, 400)
+        self.assertEqual(self.post(node, HELLO, other).error, 'ClusterIdMismatch')
+        self.assertEqual(self.post(node, HELLO, []).status, 400)
         session = greet()
-        received = self.post(node, messages, batch(1), session)
+        received = self.post(node, MESSAGES, batch(1), session)
         self.assertEqual(json.loads(received.body), {'received': len(BODIES)})
-        self.assertEqual(self.post(node, messages, [], session).status, 400)
-        self.assertEqual(self.post(node, messages, batch(2), session).status, 401)
-        self.assertEqual(self.post(node, messages, batch(2), greet()).status, 409)
-        self.assertEqual(self.post(node, messages, batch(1, sender=3), greet()).status, 403)
+        self.assertEqual(self.post(node, MESSAGES, [], session).status, 400)
+        self.assertEqual(self.post(node, MESSAGES, batch(2), session).status, 401)
+        self.assertEqual(self.post(node, MESSAGES, batch(2), greet()).status, 409)
+        self.assertEqual(self.post(node, MESSAGES, batch(1, sender=3), greet()).status, 403)
         session = greet()
-        self.assertEqual(self.post(node, farewell, [], session).status, 400)
-        self.assertEqual(json.loads(self.post(node, farewell, {'reason': 'None'}, session).body),
+        self.assertEqual(self.post(node, FAREWELL, [], session).status, 400)
+        self.assertEqual(json.loads(self.post(node, FAREWELL, {'reason': 'None'}, session).body),
                          {})
-        self.assertEqual(self.post(node, farewell, {'reason': 'None'}, session).status, 401)
+        self.assertEqual(self.post(node, FAREWELL, {'reason': 'None'}, session).status, 401)
 
     def see_refusals(self, node):
         for path in self.page['paths']:

@@ -7,6 +7,9 @@ import subprocess
 import time
 
 PATIENCE_S = 60.0
+# Shorter than any patience of the test; whoever is too slow for them is so by never coming to an
+# end.
+QUICK = {'header_ms': 300, 'body_ms': 300, 'write_ms': 300, 'idle_ms': 300}
 
 
 class Answer:
@@ -83,6 +86,13 @@ class Client:
         body, self.text = self.text[:size], self.text[size:]
         return Answer(int(status), fields, body)
 
+    def interim(self):
+        """The first line of an answer that comes before the answer."""
+        while b'\r\n\r\n' not in self.text:
+            assert self._more(), self.text
+        line, self.text = self.text.split(b'\r\n\r\n', 1)
+        return line.decode()
+
     def ended(self):
         """Whether the other end closes, without another word."""
         return not self._more() and not self.text
@@ -100,6 +110,7 @@ class Node:
 
     def __init__(self, program, **numbers):
         arguments = [f"{name.replace('_', '-')}={value}" for name, value in numbers.items()]
+        self.program = program
         self.process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self.ports = list(map(int, self.process.stdout.readline().split()))
@@ -126,6 +137,19 @@ class Node:
     def ask(self, target, method='GET', **more):
         with Client(self.ports[0]) as client:
             return client.ask(target, method, **more)
+
+
+def told(answer, client):
+    """What became of a request, in the words of the page."""
+    if answer is None:
+        return 'closed'
+    words = str(answer.status) + (f' {answer.error}' if answer.error else '')
+    if answer.keeps:
+        with_next = client.ask('/healthz')
+        assert with_next is not None and with_next.status == 200, 'kept, and yet not served'
+        return f'{words}, kept'
+    assert client.ended(), 'closed, and yet not ended'
+    return f'{words}, closed'
 
 
 def eventually(condition):

@@ -7,26 +7,11 @@ import socket
 import sys
 import unittest
 
-from rest_client import Client, Node, eventually
+import rest_peer_rows
+from rest_client import QUICK, Client, Node, told
 
 HOST = b'Host: x\r\n'
 GET = b'GET /healthz HTTP/1.1\r\n'
-# Shorter than any patience of the test; whoever is too slow for them is so by never coming to an
-# end.
-QUICK = {'header_ms': 300, 'body_ms': 300, 'write_ms': 300, 'idle_ms': 300}
-
-
-def told(answer, client):
-    """What became of a request, in the words of the page."""
-    if answer is None:
-        return 'closed'
-    words = str(answer.status) + (f' {answer.error}' if answer.error else '')
-    if answer.keeps:
-        with_next = client.ask('/healthz')
-        assert with_next is not None and with_next.status == 200, 'kept, and yet not served'
-        return f'{words}, kept'
-    assert client.ended(), 'closed, and yet not ended'
-    return f'{words}, closed'
 
 
 def raw(*texts):
@@ -205,6 +190,7 @@ ROWS = {
     'd5': takes_nothing,
     'd6': silent_crowd,
     'd7': busy_crowd,
+    **rest_peer_rows.ROWS,
 }
 
 
@@ -212,16 +198,19 @@ class RestTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         with open(PAGE, encoding='utf-8') as stream:
-            cls.rows = dict(re.findall(r'^\| ([a-d]\d+) \| .* \| ([^|]+) \|$', stream.read(), re.M))
+            cls.rows = dict(re.findall(r'^\| ([a-e]\d+) \| .* \| ([^|]+) \|$', stream.read(), re.M))
 
     def test_every_row_of_the_page_holds_and_there_is_no_other(self):
         self.assertEqual(set(self.rows), set(ROWS))
-        with Node(PROGRAM) as node:
+        with Node(PROGRAM) as node, Node(PROGRAM, members=3) as member:
+            rest_peer_rows.meet(member)
             for name, play in ROWS.items():
                 with self.subTest(name):
-                    self.assertEqual(play(node), self.rows[name])
-            # After all of it the node serves as before.
+                    self.assertEqual(play(member if name in rest_peer_rows.ROWS else node),
+                                     self.rows[name])
+            # After all of it the nodes serve as before.
             self.assertEqual(node.ask('/healthz?ready').status, 200)
+            self.assertEqual(member.ask('/healthz').status, 200)
 
     def test_a_stop_ends_what_waits(self):
         """Three that say nothing, one between requests: the process ends by itself."""

@@ -80,7 +80,12 @@ struct Handler {
     return Count(error);
   }
   bool on_number_part(json::string_view, json::error_code&) { return true; }
-  bool on_int64(std::int64_t number, json::string_view, json::error_code& error) {
+  // Nothing here has a sign, -0 neither.
+  bool on_int64(std::int64_t number, json::string_view text, json::error_code& error) {
+    if (text.front() == '-') {
+      error = make_error_code(boost::system::errc::result_out_of_range);
+      return false;
+    }
     stack.push_int64(number);
     return Count(error);
   }

@@ -1,5 +1,5 @@
 // Text that anybody may have sent, as a JSON value, more strictly than JSON asks for: UTF-8, no
-// deeper than 32, and no name twice in one object.
+// deeper than 32, no name twice in one object, no whole number with a sign.
 #pragma once
 
 #include <memory>

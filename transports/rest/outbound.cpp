@@ -19,6 +19,13 @@ namespace kommander::rest {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// How long a request may take to leave before the farewell that follows it.
+constexpr Duration kGoodbye = std::chrono::seconds(1);
+
+}  // namespace
+
 Outbound::Outbound(std::shared_ptr<TransportService> service, std::shared_ptr<detail::Life> life,
                    asio::any_io_executor executor, NodeId id)
     : life_(std::move(life)),
@@ -43,6 +50,10 @@ void Outbound::PostEndpoint(Endpoint endpoint) {
   });
 }
 
+void Outbound::PostLeave() {
+  asio::post(strand_, [self = shared_from_this()] { self->Leave(); });
+}
+
 void Outbound::PostClose() {
   asio::post(strand_, [self = shared_from_this()] { self->Close(); });
 }
@@ -57,8 +68,17 @@ void Outbound::SetEndpoint(Endpoint endpoint) {
   Attempt();
 }
 
+void Outbound::Leave() {
+  is_leaving_ = true;
+  const bool is_sending = wire_ && wire_->is_open && wire_->is_asking && !wire_->has_sent;
+  if (!is_sending || closed_) return Close();
+  queue_.Close();
+  Arm(kGoodbye);
+}
+
 void Outbound::Close() {
-  closed_ = true;
+  if (std::exchange(closed_, true)) return;
+  if (is_leaving_) service_->Forget(this);
   timer_.End();
   if (wire_ && wire_->is_open) SayFarewell(wire_, {});
   Abandon();
@@ -87,6 +107,7 @@ void Outbound::SayFarewell(const WirePtr& wire, error_code reason) {
 
 void Outbound::Lose(const WirePtr& wire, error_code reason) {
   if (wire != wire_ || closed_) return;
+  if (is_leaving_) return Close();
   // Where nobody answered, or somebody else did, the next attempt does not begin.
   if (!wire->is_open) passed_over_ += wire->tried;
   Abandon();
@@ -108,6 +129,7 @@ void Outbound::Arm(Duration pause) {
 
 // A pause is over, the queue was silent for long, or an answer did not come in time.
 void Outbound::OnTimer() {
+  if (is_leaving_) return Close();
   const WirePtr wire = wire_;
   if (!wire) return Attempt();
   if (!wire->is_open || wire->is_asking) return Lose(wire, asio::error::timed_out);
@@ -253,6 +275,7 @@ void Outbound::OnAsked(const WirePtr& wire, error_code error, std::size_t count)
   if (error && wire->is_reading) return;
   if (error) return Lose(wire, error);
   wire->has_sent = true;
+  if (is_leaving_) return Close();
   if (wire->reader.state() == ResponseReader::State::kAnswer) OnAnswer(wire);
 }
 

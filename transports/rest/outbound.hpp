@@ -28,6 +28,8 @@ class Outbound final : public std::enable_shared_from_this<Outbound> {
   // Thread-safe.
   void Send(Message message);
   void PostEndpoint(Endpoint endpoint);
+  // Ends it with a farewell, for which a request that is half sent is waited for a moment.
+  void PostLeave();
   void PostClose();
 
  private:
@@ -59,6 +61,7 @@ class Outbound final : public std::enable_shared_from_this<Outbound> {
   using WirePtr = std::shared_ptr<Wire>;
 
   void SetEndpoint(Endpoint endpoint);
+  void Leave();
   void Close();
   void Attempt();
   void LookUp(const WirePtr& wire);
@@ -97,6 +100,7 @@ class Outbound final : public std::enable_shared_from_this<Outbound> {
   transports::Timer<Outbound> timer_;
   WirePtr wire_;
   bool reported_ = false;  // the host knows that the peer is away
+  bool is_leaving_ = false;
   bool closed_ = false;
 };
 

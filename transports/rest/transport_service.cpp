@@ -1,6 +1,7 @@
 // The list of peers, the start and the end.
 #include "rest/transport_service.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "rest/answers.hpp"
@@ -70,8 +71,19 @@ void TransportService::RemovePeer(NodeId peer) {
     if (found == peers_.end()) return;
     removed = std::move(found->second);
     peers_.erase(found);
+    leaving_.push_back(removed);
   }
-  removed->PostClose();
+  removed->PostLeave();
+}
+
+void TransportService::Forget(const Outbound* peer) {
+  std::shared_ptr<Outbound> held;  // let go after the mutex
+  const detail::MutexLock lock(mutex_);
+  const auto found = std::find_if(leaving_.begin(), leaving_.end(),
+                                  [peer](const auto& one) { return one.get() == peer; });
+  if (found == leaving_.end()) return;
+  held = std::move(*found);
+  leaving_.erase(found);
 }
 
 void TransportService::Send(Message message) {
@@ -99,12 +111,18 @@ bool TransportService::Owns(std::string_view target) const noexcept { return IsR
 
 std::size_t TransportService::BodyBytesMax(const RestRequest& request) const noexcept {
   const auto current = inbox();
-  return current ? current->BodyBytesMax(request) : 0;
+  if (current) return current->BodyBytesMax(request);
+  return request.method == "POST" ? kGreetingTextMax : 0;
 }
 
 void TransportService::Handle(RestRequest request, Done done) {
   if (const auto current = inbox()) return current->Handle(std::move(request), std::move(done));
-  done(ErrorAnswer(503, RaftErrc::NodeStopped, "the node does not run"));
+  RaftErrc reason = RaftErrc::NodeIsNotReady;
+  {
+    const detail::MutexLock lock(mutex_);
+    if (started_) reason = RaftErrc::NodeStopped;
+  }
+  done(RefusalAnswer(reason));
 }
 
 // --- The end ---
@@ -114,6 +132,7 @@ void TransportService::Stop(std::function<void()> done) {
   std::shared_ptr<Inbox> inbox;
   std::shared_ptr<Service> server;
   decltype(peers_) peers;
+  decltype(leaving_) leaving;
   {
     const detail::MutexLock lock(mutex_);
     started_ = true;  // a transport that was stopped does not start
@@ -124,10 +143,12 @@ void TransportService::Stop(std::function<void()> done) {
     inbox.swap(inbox_);
     server.swap(server_);
     peers.swap(peers_);
+    leaving.swap(leaving_);
   }
   if (server) server->Stop(false, {});
   if (inbox) inbox->Close();
   for (const auto& [id, peer] : peers) peer->PostClose();
+  for (const auto& peer : leaving) peer->PostClose();
   // Never started, or ended long ago: there is no executor to use.
   if (done) done();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -41,6 +42,8 @@ class TransportService final : public Router,
   void RemovePeer(NodeId peer);
   void Send(Message message);
   void Stop(std::function<void()> done);
+  // A peer that was removed has ended.
+  void Forget(const Outbound* peer);
   [[nodiscard]] Endpoint BoundEndpoint() const;
 
   // The inbox's routes, while there is one.
@@ -71,6 +74,7 @@ class TransportService final : public Router,
   std::shared_ptr<Inbox> inbox_ KOMMANDER_GUARDED_BY(mutex_);
   std::shared_ptr<Service> server_ KOMMANDER_GUARDED_BY(mutex_);  // none: mounted
   std::unordered_map<NodeId, std::shared_ptr<Outbound>> peers_ KOMMANDER_GUARDED_BY(mutex_);
+  std::list<std::shared_ptr<Outbound>> leaving_ KOMMANDER_GUARDED_BY(mutex_);  // were removed
 };
 
 }  // namespace kommander::rest

@@ -15,6 +15,7 @@
 #include "catch.hpp"
 #include "manual_clock.hpp"
 #include "rest/json_messages.hpp"
+#include "rest/transport_service.hpp"
 #include "rest_client.hpp"
 #include "transport_fixture.hpp"
 
@@ -197,6 +198,97 @@ TEST_CASE("a judgement that does not come is not waited for, and a silent sessio
   }
   CHECK(node.host().WasDown(kPeer, boost::asio::error::timed_out));
   CHECK(node.Post("/v1/raft/messages", RestNode::Batch(1, 5), session).status == 401);
+}
+
+TEST_CASE("a farewell ends its session, and is told to the host as what it is") {
+  RestNode node;
+  const std::string path = "/v1/raft/farewell";
+  const std::string batches = "/v1/raft/messages";
+  CHECK(Names(node.Post(path, rest::EncodeFarewell({})), 401, "NoSession"));
+  const std::string session = node.Greet();
+  CHECK(Names(node.Post(path, R"({"reason":1})", session), 400, "BadRequest"));
+  CHECK(node.Post(batches, RestNode::Batch(1, 5), session).status == 200);
+  CHECK(node.Post(path, rest::EncodeFarewell({}), session).body == "{}");
+  CHECK(node.host().WasDown(kPeer, boost::asio::error::eof));
+  CHECK(node.Post(batches, RestNode::Batch(2, 5), session).status == 401);
+  CHECK(node.host().refusals().empty());
+  // A peer that will not have this node says so by name, and only what a peer may say is believed.
+  const error_code replaced = RaftErrc::IdentityReplaced;
+  CHECK(node.Post(path, rest::EncodeFarewell(replaced), node.Greet()).status == 200);
+  CHECK(node.host().WasRefused(kPeer, replaced));
+  const error_code failed = RaftErrc::StorageFailed;
+  CHECK(node.Post(path, rest::EncodeFarewell(failed), node.Greet()).status == 200);
+  const error_code strange = boost::asio::error::eof;
+  CHECK(node.Post(path, rest::EncodeFarewell(strange), node.Greet()).status == 200);
+  const auto refusals = node.host().refusals();
+  REQUIRE(refusals.size() == 3);
+  CHECK(refusals[1].second == RaftErrc::UnexpectedPeer);
+  CHECK(refusals[2].second == RaftErrc::UnexpectedPeer);
+  CHECK(node.host().downs().size() == 1);
+}
+
+// What a mounted transport answers, without a server between.
+class MountedNode {
+ public:
+  explicit MountedNode(RestTransportOptions options)
+      : service_(std::make_shared<rest::TransportService>(clock_, options.Mounted())) {}
+  ~MountedNode() {
+    service_->Stop({});
+    service_.reset();
+    runner_.reset();
+  }
+  MountedNode(const MountedNode&) = delete;
+  MountedNode& operator=(const MountedNode&) = delete;
+
+  void Start() {
+    std::string detail;
+    REQUIRE(!service_->Start(runner_->executor(), Endpoint(), host_, detail));
+  }
+  RecordingHost& host() { return *host_; }
+  rest::TransportService& service() { return *service_; }
+  // The status of the answer, once there is one; 0 before.
+  std::shared_ptr<std::atomic<unsigned>> Greet() {
+    const auto status = std::make_shared<std::atomic<unsigned>>(0);
+    RestRequest request("POST", "/v1/raft/handshake", RestNode::Hello());
+    CHECK(service_->BodyBytesMax(request) >= request.body.size());
+    service_->Handle(std::move(request), [status](RestAnswer answer) { *status = answer.status; });
+    return status;
+  }
+
+ private:
+  std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
+  std::unique_ptr<conformance::Runner> runner_ =
+      conformance::MakeRunner(conformance::Threads::kContext1);
+  std::shared_ptr<RecordingHost> host_ =
+      std::make_shared<RecordingHost>(MakeHello(kSelf, Incarnation(1000)));
+  std::shared_ptr<rest::TransportService> service_;
+};
+
+TEST_CASE("a mounted transport says so before its start and after its stop, and whoever waits") {
+  MountedNode node({});
+  CHECK(*node.Greet() == 503);
+  node.Start();
+  CHECK(*node.Greet() == 200);
+  node.host().HoldVerdicts();
+  const auto waiting = node.Greet();
+  CHECK(*waiting == 0);
+  node.service().Stop({});
+  CHECK(*waiting == 503);
+  node.host().ReleaseVerdicts();
+  CHECK(*node.Greet() == 503);
+}
+
+TEST_CASE("so many greetings wait for the host, and no more") {
+  MountedNode node(RestTransportOptions().MaxConnections(2, 2));
+  node.Start();
+  node.host().HoldVerdicts();
+  const auto first = node.Greet();
+  const auto second = node.Greet();
+  CHECK(*node.Greet() == 503);
+  CHECK(node.host().held_verdicts() == 2);
+  node.host().ReleaseVerdicts();
+  CHECK(*first == 200);
+  CHECK(*second == 200);
 }
 
 }  // namespace

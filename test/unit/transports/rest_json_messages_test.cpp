@@ -142,6 +142,7 @@ TEST_CASE("what is not exactly a batch is refused whole") {
       {R"("heartbeat")", "\"\xed\xa0\x80\""},
       {R"({"type")", R"(1,{"type")"},
       {R"("sequence":0)", R"("sequence":-1)"},
+      {R"("sequence":0)", R"("sequence":-0)"},
       {R"("from":7)", R"("from":7,"from":7)"},
       {R"("from":7)",
        R"("from":7,"also":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]])"},
@@ -222,8 +223,46 @@ TEST_CASE("greetings are read again, and nothing that is none") {
     CAPTURE(what, by);
     CHECK_FALSE(DecodeHello(Spoilt(text, what, by), read));
   }
+  std::string session;
+  const std::string word = "0123456789abcdef0123456789abcdef";
+  const std::string welcome = EncodeWelcome(word, greeting);
+  REQUIRE(DecodeWelcome(welcome, session, read));
+  CHECK(session == word);
+  CHECK(read == greeting);
+  // It goes into a header of each request.
+  for (const char* wrong :
+       {"", "0123", "0123456789ABCDEF0123456789abcdef", "0123456789abcdef0123456789abcde\\n"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(DecodeWelcome(Spoilt(welcome, word, wrong), session, read));
+  }
   greeting.hello.cluster_id = std::string(257, 'c');
   CHECK_FALSE(DecodeHello(EncodeHello(greeting), read));
+}
+
+TEST_CASE("reasons are read again, and those that no peer may say are not") {
+  for (const RaftErrc errc :
+       {RaftErrc::ClusterIdMismatch, RaftErrc::DuplicateNodeId, RaftErrc::IdentityReplaced,
+        RaftErrc::BootstrapMismatch, RaftErrc::VersionMismatch, RaftErrc::NodeIsNotReady,
+        RaftErrc::NodeStopped, RaftErrc::UnexpectedPeer}) {
+    error_code reason;
+    REQUIRE(DecodeFarewell(EncodeFarewell(errc), reason));
+    CHECK(reason == errc);
+  }
+  error_code reason = RaftErrc::NodeStopped;
+  REQUIRE(DecodeFarewell(EncodeFarewell({}), reason));
+  CHECK(!reason);
+  for (const char* name : {"StorageFailed", "none", "", "anything"}) {
+    REQUIRE(DecodeFarewell(std::string(R"({"reason":")") + name + "\"}", reason));
+    CHECK(reason == RaftErrc::UnexpectedPeer);
+    REQUIRE(DecodeRefusal(std::string(R"({"error":{"name":")") + name + R"(","message":"why"}})",
+                          reason));
+    CHECK(reason == RaftErrc::UnexpectedPeer);
+  }
+  for (const char* wrong : {"", "{}", R"({"reason":1})", R"({"reason":"None","more":1})", "[]"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(DecodeFarewell(wrong, reason));
+    CHECK_FALSE(DecodeRefusal(wrong, reason));
+  }
 }
 
 }  // namespace

@@ -1,25 +1,21 @@
 // The asking side of a REST transport, with the test as its peer, on a clock that the test moves.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <poll.h>
 #include <string>
-#include <sys/socket.h>
 #include <thread>
 #include <vector>
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/write.hpp>
 
 #include <kommander/rest_transport.hpp>
 
 #include "catch.hpp"
+#include "fake_rest_peer.hpp"
 #include "manual_clock.hpp"
 #include "rest/json_messages.hpp"
-#include "rest/request_reader.hpp"
 #include "transport_fixture.hpp"
 
 namespace kommander::testing {
@@ -29,98 +25,19 @@ using conformance::MakeHeartbeat;
 using conformance::MakeHello;
 using conformance::RecordingHost;
 using namespace std::chrono_literals;
-namespace asio = boost::asio;
 
 const NodeId kSelf(1);
 const NodeId kPeer(2);
-const std::string kSession(rest::kSessionLetters, 'a');
-
-// The peer: takes connections and requests one by one, and answers what the test says. No wait of
-// it is longer than a bounded time.
-class FakePeer {
- public:
-  FakePeer() : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}), socket_(context_) {
-    Bound(acceptor_.native_handle());
-  }
-  [[nodiscard]] Endpoint endpoint() const {
-    return {"127.0.0.1", acceptor_.local_endpoint().port()};
-  }
-  // Whether a connection waits, or comes within a moment.
-  [[nodiscard]] bool IsAsked() {
-    pollfd asked{acceptor_.native_handle(), POLLIN, 0};
-    return ::poll(&asked, 1, 1) == 1;
-  }
-  void Accept() {
-    const int accepted = ::accept(acceptor_.native_handle(), nullptr, nullptr);
-    REQUIRE(accepted >= 0);
-    Bound(accepted);
-    boost::system::error_code ignored;
-    socket_.close(ignored);
-    socket_.assign(asio::ip::tcp::v4(), accepted);
-    reader_ = std::make_unique<rest::RequestReader>(
-        [](const RestRequest&) { return rest::kBatchTextMax; });
-  }
-  RestRequest Read() {
-    while (reader_->state() != rest::RequestReader::State::kRequest) {
-      const auto room = reader_->Prepare();
-      const auto count = ::recv(socket_.native_handle(), room.data(), room.size(), 0);
-      REQUIRE(count > 0);
-      reader_->Commit(static_cast<std::size_t>(count));
-      REQUIRE(reader_->state() != rest::RequestReader::State::kRefused);
-    }
-    RestRequest request = reader_->TakeRequest();
-    reader_->Resume();
-    return request;
-  }
-  rest::Batch ReadBatch() {
-    const RestRequest request = Read();
-    CHECK(request.method == "POST");
-    CHECK(request.target == "/v1/raft/messages");
-    CHECK(request.session == kSession);
-    rest::Batch batch;
-    REQUIRE(rest::DecodeBatch(request.body, {kSelf, kPeer}, batch) == codec::FrameError::kNone);
-    return batch;
-  }
-  void Say(std::string_view text) {
-    boost::system::error_code ignored;  // the other end may close meanwhile; that is its right
-    asio::write(socket_, asio::buffer(text.data(), text.size()), ignored);
-  }
-  void Answer(const std::string& status, const std::string& body) {
-    Say("HTTP/1.1 " + status + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-        body);
-  }
-  // A connection up to the end of its handshake.
-  void Welcome() {
-    Accept();
-    const RestRequest request = Read();
-    CHECK(request.target == "/v1/raft/handshake");
-    codec::Greeting greeting;
-    REQUIRE(rest::DecodeHello(request.body, greeting));
-    CHECK(greeting.hello.node == kSelf);
-    CHECK(greeting.to == kPeer);
-    Answer("200 OK", rest::EncodeWelcome(kSession, {MakeHello(kPeer, Incarnation(2000)), kSelf}));
-  }
-
- private:
-  static void Bound(int handle) {
-    const timeval limit{20, 0};
-    REQUIRE(::setsockopt(handle, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
-  }
-  asio::io_context context_;
-  asio::ip::tcp::acceptor acceptor_;
-  asio::ip::tcp::socket socket_;
-  std::unique_ptr<rest::RequestReader> reader_;
-};
 
 class RestNode {
  public:
-  explicit RestNode(const FakePeer& peer)
+  explicit RestNode(RestTransportOptions options = {})
       : runner_(conformance::MakeRunner(conformance::Threads::kContext1)),
-        transport_(clock_, RestTransportOptions().BackOff(1ms, 1ms)) {
+        transport_(clock_, options.BackOff(1ms, 1ms)) {
     std::string detail;
     REQUIRE(!transport_.Start(runner_->executor(), Endpoint("127.0.0.1", 0), host_, detail));
-    transport_.SetPeer(kPeer, peer.endpoint());
   }
+  explicit RestNode(const FakePeer& peer) : RestNode() { Dial(peer); }
   ~RestNode() {
     transport_.Stop({});
     runner_.reset();
@@ -128,6 +45,8 @@ class RestNode {
   RestNode(const RestNode&) = delete;
   RestNode& operator=(const RestNode&) = delete;
 
+  void Dial(const FakePeer& peer) { transport_.SetPeer(kPeer, peer.endpoint()); }
+  RestTransport& transport() { return transport_; }
   ManualClock& clock() { return *clock_; }
   RecordingHost& host() { return *host_; }
   TransportStatistics statistics() const { return transport_.Statistics(); }
@@ -141,6 +60,12 @@ class RestNode {
       if (statistics().dropped_unreachable == lost) return;
       std::this_thread::yield();
     }
+  }
+  // Counters move on another thread; this waits until the condition holds.
+  static void Wait(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    REQUIRE(condition());
   }
   // Lets pauses pass until the next attempt has come.
   void NextAttempt(FakePeer& peer) {
@@ -194,10 +119,7 @@ TEST_CASE("an empty request asks whether the peer is there when nothing else is 
   node.SendOnceOpen(1);
   CHECK(peer.ReadBatch().messages.size() == 1);
   peer.Answer("200 OK", R"({"received":1})");
-  // The answer has been taken when the next request comes.
-  node.Send(2);
-  CHECK(peer.ReadBatch().messages.size() == 1);
-  peer.Answer("200 OK", R"({"received":1})");
+  node.Wait([&] { return node.statistics().messages_sent == 1; });  // the answer was taken
   std::atomic<bool> has_come{false};
   std::thread mover([&] {
     while (!has_come) {
@@ -209,7 +131,7 @@ TEST_CASE("an empty request asks whether the peer is there when nothing else is 
   has_come = true;
   mover.join();
   CHECK(probe.messages.empty());
-  CHECK(probe.sequence == 3);
+  CHECK(probe.sequence == 2);
 }
 
 TEST_CASE("a refusal is told by its name, and names that no peer may say are not believed") {
@@ -231,7 +153,7 @@ TEST_CASE("a refusal is told by its name, and names that no peer may say are not
 
 TEST_CASE("what is no answer ends the connection") {
   const std::string welcome =
-      rest::EncodeWelcome(kSession, {MakeHello(kPeer, Incarnation(2000)), kSelf});
+      rest::EncodeWelcome(kRestSession, {MakeHello(kPeer, Incarnation(2000)), kSelf});
   const std::string length = std::to_string(welcome.size());
   const std::vector<std::string> wrongs{
       "nonsense\r\n\r\n",
@@ -249,13 +171,181 @@ TEST_CASE("what is no answer ends the connection") {
     peer.Accept();
     (void)peer.Read();
     peer.Say(wrongs[i]);
-    const auto end = std::chrono::steady_clock::now() + 20s;
-    while (node.statistics().rejected_corrupt < i + 1 && std::chrono::steady_clock::now() < end) {
-      std::this_thread::yield();
-    }
-    CHECK(node.statistics().rejected_corrupt == i + 1);
+    node.Wait([&] { return node.statistics().rejected_corrupt == i + 1; });
     node.NextAttempt(peer);
   }
+}
+
+TEST_CASE("what this node refuses it refuses by name, to the peer's ears") {
+  FakePeer peer;
+  RestNode node;
+  node.host().SetPolicy(
+      [](const Hello&, NodeId) { return error_code(RaftErrc::IdentityReplaced); });
+  node.Dial(peer);
+  peer.Welcome();
+  CHECK(peer.ReadFarewell() == RaftErrc::IdentityReplaced);
+  CHECK(peer.WaitForEnd());
+  CHECK(node.host().Wait([&] { return node.host().WasDown(kPeer, RaftErrc::IdentityReplaced); }));
+  CHECK(node.host().refusals().empty());
+  CHECK(node.statistics().rejected_handshake == 1);
+}
+
+TEST_CASE("a peer that is removed is told, between two requests or behind the one under way") {
+  FakePeer peer;
+  RestNode node(peer);
+  peer.Welcome();
+  node.SendOnceOpen(1);
+  CHECK(peer.ReadBatch().sequence == 1);
+  SECTION("behind it") {}
+  SECTION("between") {
+    peer.Answer("200 OK", R"({"received":1})");
+    node.Send(2);  // the answer has been taken when the next request comes
+    CHECK(peer.ReadBatch().sequence == 2);
+    peer.Answer("200 OK", R"({"received":1})");
+  }
+  node.transport().RemovePeer(kPeer);
+  CHECK(!peer.ReadFarewell());
+  CHECK(node.host().downs().empty());
+}
+
+TEST_CASE("a stop says farewell as well, and an attempt that has no session says nothing") {
+  FakePeer peer;
+  RestNode node(peer);
+  SECTION("with a session") {
+    peer.Welcome();
+    node.SendOnceOpen(1);
+    CHECK(peer.ReadBatch().sequence == 1);
+    node.Wait([&] { return node.statistics().writes == 2; });  // the request has left
+    node.transport().Stop({});
+    CHECK(!peer.ReadFarewell());
+  }
+  SECTION("without") {
+    peer.Accept();
+    (void)peer.Read();
+    node.transport().Stop({});
+    CHECK(peer.WaitForEnd());
+  }
+}
+
+TEST_CASE("a refusal reaches the host each time, an absence once") {
+  FakePeer peer;
+  RestNode node(peer);
+  for (std::size_t i = 1; i <= 3; ++i) {
+    peer.Accept();
+    (void)peer.Read();
+    peer.Answer("503 Service Unavailable",
+                R"({"error":{"name":"NodeIsNotReady","message":"not yet"}})");
+    REQUIRE(node.host().Wait([&] { return node.host().refusals().size() == i; }));
+    node.NextAttempt(peer);
+  }
+  CHECK(node.host().WasRefused(kPeer, RaftErrc::NodeIsNotReady));
+  CHECK(node.host().downs().empty());
+  peer.Welcome();
+  node.SendOnceOpen(1);
+  peer.Close();
+  for (int i = 0; i < 3; ++i) {
+    node.NextAttempt(peer);
+    peer.Accept();
+    peer.Close();
+  }
+  node.NextAttempt(peer);
+  CHECK(node.host().downs().size() == 1);
+}
+
+TEST_CASE("messages that a lost connection did not take are dropped and counted") {
+  FakePeer peer;
+  RestNode node(peer);
+  peer.Welcome();
+  node.SendOnceOpen(1);
+  CHECK(peer.ReadBatch().messages.size() == 1);
+  node.Send(2);  // waits for the answer
+  const auto before = node.statistics().dropped_unreachable;
+  peer.Close();
+  REQUIRE(node.host().Wait([&] { return !node.host().downs().empty(); }));
+  for (int i = 0; i < 5; ++i) node.Send(9);
+  CHECK(node.statistics().dropped_unreachable == before + 6);
+  CHECK(node.statistics().messages_sent == 0);
+}
+
+TEST_CASE("a request gathers so many bytes, and the order stays") {
+  FakePeer peer;
+  RestNode node(RestTransportOptions().RequestBytes(64u << 10));
+  node.Dial(peer);
+  peer.Welcome();
+  node.SendOnceOpen(1);
+  CHECK(peer.ReadBatch().messages.size() == 1);
+  constexpr std::uint64_t kCount = 40;
+  for (std::uint64_t i = 1; i <= kCount; ++i) {
+    node.transport().Send(conformance::MakeAppend(kSelf, kPeer, 7, i, 10'000));
+  }
+  peer.Answer("200 OK", R"({"received":1})");
+  std::uint64_t next = 1;
+  std::size_t requests = 0;
+  for (; next <= kCount; ++requests) {
+    const rest::Batch batch = peer.ReadBatch();
+    CHECK(batch.messages.size() <= 7);
+    for (const Message& message : batch.messages) {
+      REQUIRE(std::get<AppendRequest>(message.body).entries.at(0).index == LogIndex(next));
+      ++next;
+    }
+    peer.Answer("200 OK", R"({"received":1})");
+  }
+  CHECK(requests >= kCount / 7);
+  CHECK(requests <= kCount / 6 + 2);
+}
+
+TEST_CASE("what no request has room for is dropped, and what follows it is not") {
+  FakePeer peer;
+  RestNode node(peer);
+  peer.Welcome();
+  node.SendOnceOpen(1);
+  CHECK(peer.ReadBatch().messages.size() == 1);
+  const auto chunk = [](std::size_t bytes) {
+    return Message(PartitionId(1), kSelf, kPeer, Term(1),
+                   SnapshotChunk(LogIndex(1), 2, std::string(bytes, 'x')));
+  };
+  node.transport().Send(chunk(17u << 20));
+  node.transport().Send(chunk(5));
+  node.transport().Send(chunk(15u << 20));
+  peer.Answer("200 OK", R"({"received":1})");
+  std::vector<std::size_t> sizes;
+  while (sizes.empty() || sizes.back() < 100) {
+    const rest::Batch batch = peer.ReadBatch();
+    for (const Message& message : batch.messages) {
+      sizes.push_back(std::get<SnapshotChunk>(message.body).bytes.size());
+    }
+    peer.Answer("200 OK", R"({"received":1})");
+  }
+  CHECK(sizes == std::vector<std::size_t>{5, 15u << 20});
+  CHECK(node.statistics().dropped_queue_full == 1);
+}
+
+TEST_CASE("a cluster id that is too long is an error of this node") {
+  FakePeer peer;
+  RestNode node;
+  node.host().Change([](Hello& hello) { hello.cluster_id.assign(300, 'c'); });
+  node.Dial(peer);
+  const error_code invalid = RaftErrc::InvalidArgument;
+  CHECK(node.host().Wait([&] { return node.host().WasDown(kPeer, invalid); }));
+}
+
+TEST_CASE("where a REST transport listens") {
+  const auto runner = conformance::MakeRunner(conformance::Threads::kContext1);
+  const auto host = std::make_shared<RecordingHost>(MakeHello(kSelf, Incarnation(1)));
+  const auto start = [&](Endpoint listen, RestTransportOptions options, std::string& detail) {
+    RestTransport transport(std::make_shared<ManualClock>(), options);
+    CHECK(transport.BoundEndpoint() == Endpoint());
+    const error_code error = transport.Start(runner->executor(), listen, host, detail);
+    CHECK((error || options.is_mounted() || transport.BoundEndpoint().port != 0));
+    return error;
+  };
+  std::string detail;
+  CHECK(!start(Endpoint("", 0), {}, detail));
+  CHECK(!start(Endpoint("localhost", 0), {}, detail));
+  CHECK(!start(Endpoint("example.invalid", 0), RestTransportOptions().Mounted(), detail));
+  CHECK(detail.empty());
+  CHECK(start(Endpoint("example.invalid", 0), {}, detail) == RaftErrc::InvalidArgument);
+  CHECK(detail == "cannot listen on 'example.invalid': not an IP address");
 }
 
 }  // namespace

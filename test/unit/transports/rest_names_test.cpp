@@ -1,0 +1,192 @@
+// A peer of a REST transport that is given by a host name: whom the asking side asks, how often,
+// and which address it takes.
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <boost/asio/error.hpp>
+
+#include "catch.hpp"
+#include "fake_rest_peer.hpp"
+#include "manual_clock.hpp"
+#include "rest/transport_service.hpp"
+#include "scripted_names.hpp"
+#include "transport_fixture.hpp"
+
+namespace kommander::testing {
+namespace {
+
+using conformance::MakeHello;
+using conformance::RecordingHost;
+using namespace std::chrono_literals;
+
+const NodeId kPeer(2);
+
+// The asking side alone, with a resolver of the test's.
+class NamedNode {
+ public:
+  NamedNode() {
+    std::string detail;
+    REQUIRE(!service_->Start(runner_->executor(), Endpoint(), host_, detail));
+  }
+  ~NamedNode() {
+    service_->Stop({});
+    service_.reset();
+    names_->Release();  // what is held holds the executor
+    names_.reset();
+    runner_.reset();
+  }
+  NamedNode(const NamedNode&) = delete;
+  NamedNode& operator=(const NamedNode&) = delete;
+
+  ManualClock& clock() { return *clock_; }
+  ScriptedNames& names() { return *names_; }
+  RecordingHost& host() { return *host_; }
+  rest::TransportService& service() { return *service_; }
+  void Dial(const std::string& host, std::uint16_t port) {
+    service_->SetPeer(kPeer, Endpoint(host, port));
+  }
+  static bool Wait(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + 20s;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  bool WaitForDowns(std::size_t count) {
+    return host_->Wait([&] { return host_->downs().size() >= count; });
+  }
+  bool WaitForQuestions(std::size_t count) {
+    return Wait([&] { return names_->asked().size() >= count; });
+  }
+  // Moves the clock on, past pauses and time-outs, until the condition holds.
+  bool AdvanceUntil(const std::function<bool()>& condition) {
+    return Wait([&] {
+      clock_->Advance(50ms);
+      return condition();
+    });
+  }
+
+ private:
+  std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
+  std::unique_ptr<conformance::Runner> runner_ =
+      conformance::MakeRunner(conformance::Threads::kContext1);
+  std::shared_ptr<RecordingHost> host_ =
+      std::make_shared<RecordingHost>(MakeHello(NodeId(1), Incarnation(1000)));
+  std::shared_ptr<ScriptedNames> names_ = std::make_shared<ScriptedNames>();
+  std::shared_ptr<rest::TransportService> service_ = std::make_shared<rest::TransportService>(
+      clock_,
+      RestTransportOptions().Mounted().BackOff(100ms, 400ms).HandshakeTimeout(5s).IdleTimeout(600s),
+      names_);
+};
+
+// Two addresses of this machine with listeners at one port.
+struct TwoHosts {
+  FakePeer first;
+  FakePeer second{Endpoint("127.0.0.2", first.endpoint().port)};
+  std::uint16_t port = first.endpoint().port;
+};
+
+TEST_CASE("rest names: an answer that has changed is taken at the next attempt") {
+  NamedNode node;
+  TwoHosts hosts;
+  node.names().Answer({"127.0.0.1"});
+  node.Dial("node-2", hosts.port);
+  hosts.first.Welcome();
+  CHECK(node.names().asked() == std::vector<std::string>{"node-2"});
+  node.names().Answer({"127.0.0.2"});
+  hosts.first.Close();
+  REQUIRE(node.AdvanceUntil([&] { return node.names().asked().size() == 2; }));
+  hosts.second.Welcome();
+}
+
+TEST_CASE("rest names: the addresses of a name are tried in turn, within one attempt") {
+  NamedNode node;
+  FakePeer peer;
+  node.names().Answer({"127.0.0.3", "::1", "127.0.0.1"});  // nobody listens at the first two
+  node.Dial("node-2", peer.endpoint().port);
+  peer.Welcome();
+  CHECK(node.names().asked().size() == 1);
+}
+
+TEST_CASE("rest names: an attempt does not begin where the one before met nobody") {
+  NamedNode node;
+  TwoHosts hosts;  // the first one takes connections and says nothing
+  node.names().Answer({"127.0.0.1", "127.0.0.2"});
+  node.Dial("node-2", hosts.port);
+  hosts.first.Accept();
+  (void)hosts.first.Read();
+  node.clock().Advance(5s);
+  REQUIRE(node.WaitForDowns(1));
+  REQUIRE(node.AdvanceUntil([&] { return node.names().asked().size() == 2; }));
+  hosts.second.Welcome();
+}
+
+TEST_CASE("rest names: no address and no answer end an attempt, and another follows") {
+  NamedNode node;
+  FakePeer peer;
+  SECTION("no address") { node.names().Answer({}); }
+  SECTION("no answer") { node.names().Hold(); }
+  node.Dial("node-2", peer.endpoint().port);
+  REQUIRE(node.WaitForQuestions(1));
+  REQUIRE(node.AdvanceUntil([&] { return !node.host().downs().empty(); }));
+  node.names().Answer({"127.0.0.1"});
+  node.names().Release();
+  // The attempt that waits by now, or the next one, gets on.
+  REQUIRE(node.AdvanceUntil([&] { return peer.IsAsked(); }));
+  peer.Welcome();
+}
+
+TEST_CASE("rest names: a resolver that hangs is asked once and ends with the handshake's time") {
+  NamedNode node;
+  node.names().Hold();
+  node.Dial("node-2", 7001);
+  REQUIRE(node.WaitForQuestions(1));
+  node.clock().Advance(5s - 1ns);
+  CHECK(node.host().downs().empty());
+  node.clock().Advance(1ns);
+  REQUIRE(node.WaitForDowns(1));
+  CHECK(node.host().WasDown(kPeer, asio::error::timed_out));
+  // Attempts go on, questions do not.
+  for (int i = 0; i < 10; ++i) {
+    // Of the pause or the attempt, and of the sessions.
+    REQUIRE(node.Wait([&] { return node.clock().armed() == 2; }));
+    node.clock().Advance(5s);
+  }
+  CHECK(node.names().asked().size() == 1);
+}
+
+TEST_CASE("rest names: an answer for where the peer was is not taken for where it is") {
+  NamedNode node;
+  TwoHosts hosts;
+  node.names().Hold();
+  node.Dial("before", hosts.port);
+  REQUIRE(node.WaitForQuestions(1));
+  node.Dial("after", hosts.port);
+  node.names().Answer({"127.0.0.1"});
+  node.names().Release();
+  REQUIRE(node.WaitForQuestions(2));
+  CHECK(node.names().asked() == std::vector<std::string>{"before", "after"});
+  hosts.first.Welcome();
+}
+
+TEST_CASE("rest names: a literal address is never asked for, and the end waits for no resolver") {
+  NamedNode node;
+  FakePeer peer;
+  node.Dial("127.0.0.1", peer.endpoint().port);
+  peer.Welcome();
+  CHECK(node.names().asked().empty());
+  node.names().Hold();
+  node.Dial("node-2", 7001);
+  REQUIRE(node.WaitForQuestions(1));
+  std::promise<void> ended;
+  node.service().Stop([&] { ended.set_value(); });
+  CHECK(ended.get_future().wait_for(20s) == std::future_status::ready);
+}
+
+}  // namespace
+}  // namespace kommander::testing
