@@ -1,5 +1,6 @@
-# The rows of docs/rest.md about peers: what a node is told by somebody who says to be another one,
-# and what it answers. Each gets a node that is not alone in its cluster, and has not met the others.
+# The rows of docs/rest.md about peers: what a node is told by somebody who says to be another
+# one, and what it answers. Each gets a node that is not alone in its cluster, and has not met the
+# others.
 import base64
 import contextlib
 import json
@@ -103,7 +104,8 @@ def spoilt(*pairs):
 
 
 def spread(value, change):
-    """All that become of the value by one change of an object in it; `change` gives those of one."""
+    """All that become of the value by one change of an object in it. `change` gives those of
+    one object."""
     if isinstance(value, dict):
         yield from change(value)
         for name, inside in value.items():
@@ -313,12 +315,13 @@ ROWS = {
                    as_bytes(batch(1))[:-2] + b',]}', b"{'from':2}", b'{"from":NaN}',
                    b'{"from":Infinity}', b'{from:2}'),
     'e14': spoilt(*[(b'"voteRequest"', b'"voteRequest%s"' % text) for text in
-                    (b'\xff', b'\xc3', b'\xe2\x82', b'\xed\xa0\x80', b'\xc0\xaf', b'\xf5\x80\x80\x80',
-                     b'\\ud800')],
+                    (b'\xff', b'\xc3', b'\xe2\x82', b'\xed\xa0\x80', b'\xc0\xaf',
+                     b'\xf5\x80\x80\x80', b'\\ud800')],
                   *[(b'"from"', b'"from%s"' % text) for text in (b'\xff', b'\xed\xa0\x80')]),
     'e15': batches(nested(33), nested(100_000), 100_000 * b'[', 100_000 * b'{"from":'),
     'e16': spoilt((b'"from":2', b'"from":2,"from":2'), (b'"term":1', b'"term":1,"term":1'),
-                  (b'"l":1000', b'"l":1000,"l":1000'), (b'"body":"eA=="', b'"body":"eA==","body":"eA=="'),
+                  (b'"l":1000', b'"l":1000,"l":1000'),
+                  (b'"body":"eA=="', b'"body":"eA==","body":"eA=="'),
                   (b'"from":2', b'"from":2,"\\u0066rom":2')),
     'e17': batches(*spread(batch(1), leave_out), {**batch(1), 'more': 1},
                    *[{**batch(1), 'messages': [{**message, 'more': 1}]}
@@ -337,7 +340,8 @@ ROWS = {
     'e21': too_large,
     'e22': batches(BODY_MAX * b'[', filled(b'[', b'1,', b'1]'), filled(b'[', b'{},', b'{}]'),
                    filled(b'{', b'"a":1,', b'"a":1}')),
-    'e23': lengths(b'Content-Length: #\r\nContent-Length: #', b'Content-Length: #\r\ncontent-length: 1',
+    'e23': lengths(b'Content-Length: #\r\nContent-Length: #',
+                   b'Content-Length: #\r\ncontent-length: 1',
                    b'Content-Length: #\r\nTransfer-Encoding: chunked',
                    b'Transfer-Encoding: chunked\r\nContent-Length: #'),
     'e24': lengths(b'Transfer-Encoding: chunked', b'Transfer-Encoding: gzip'),
