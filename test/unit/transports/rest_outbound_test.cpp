@@ -296,7 +296,8 @@ TEST_CASE("a request gathers so many bytes, and the order stays") {
 
 TEST_CASE("what no request has room for is dropped, and what follows it is not") {
   FakePeer peer;
-  RestNode node(peer);
+  RestNode node(RestTransportOptions().RequestBytes(8u << 20));
+  node.Dial(peer);
   peer.Welcome();
   node.SendOnceOpen(1);
   CHECK(peer.ReadBatch().messages.size() == 1);
@@ -305,18 +306,19 @@ TEST_CASE("what no request has room for is dropped, and what follows it is not")
                    SnapshotChunk(LogIndex(1), 2, std::string(bytes, 'x')));
   };
   node.transport().Send(chunk(17u << 20));
+  node.transport().Send(chunk(7u << 20));
+  node.transport().Send(chunk(15u << 20));  // both in one would be too much
   node.transport().Send(chunk(5));
-  node.transport().Send(chunk(15u << 20));
   peer.Answer("200 OK", R"({"received":1})");
   std::vector<std::size_t> sizes;
-  while (sizes.empty() || sizes.back() < 100) {
+  while (sizes.empty() || sizes.back() != 5) {
     const rest::Batch batch = peer.ReadBatch();
     for (const Message& message : batch.messages) {
       sizes.push_back(std::get<SnapshotChunk>(message.body).bytes.size());
     }
     peer.Answer("200 OK", R"({"received":1})");
   }
-  CHECK(sizes == std::vector<std::size_t>{5, 15u << 20});
+  CHECK(sizes == std::vector<std::size_t>{7u << 20, 15u << 20, 5});
   CHECK(node.statistics().dropped_queue_full == 1);
 }
 
