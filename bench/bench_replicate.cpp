@@ -68,7 +68,7 @@ Table Measure(const Options& options, const std::string& directory) {
 }
 
 // Each call in its turn, in one cluster: what else the machine does, it does to all of them.
-Table Compare(const Options& options, const std::string& directory) {
+Table CompareCalls(const Options& options, const std::string& directory) {
   Comparison comparison;
   const auto cluster = MakeCluster(options, directory);
   cluster->Start();
@@ -78,7 +78,7 @@ Table Compare(const Options& options, const std::string& directory) {
       Wait(options.warmup_seconds);
       cluster->BeginMeasuring();
       Wait(options.seconds);
-      comparison.Add(call, cluster->EndMeasuring());
+      comparison.Add(std::string(ToString(call)), cluster->EndMeasuring());
     }
   }
   cluster->StopLoad();
@@ -86,11 +86,42 @@ Table Compare(const Options& options, const std::string& directory) {
   return comparison.MakeTable(options);
 }
 
+// Each log with each transport in its turn, in a cluster of its own.
+Table CompareParts(const Options& options, const std::string& directory) {
+  Comparison comparison;
+  for (std::uint32_t round = 0; round < options.rounds; ++round) {
+    for (const std::string& wal : options.wals) {
+      for (const std::string& transport : options.transports) {
+        const ScratchDirectory scratch(directory, "turn");
+        Options one = options;
+        one.wals = {wal};
+        one.transports = {transport};
+        const auto cluster = MakeCluster(one, scratch.path());
+        cluster->Start();
+        cluster->StartLoad(options.calls.front());
+        Wait(options.warmup_seconds);
+        cluster->BeginMeasuring();
+        Wait(options.seconds);
+        comparison.Add(wal + "_" + transport, cluster->EndMeasuring());
+        cluster->StopLoad();
+        cluster->Stop();
+      }
+    }
+  }
+  return comparison.MakeTable(options);
+}
+
+Table MakeTable(const Options& options, const std::string& directory) {
+  if (options.wals.size() > 1 || options.transports.size() > 1) {
+    return CompareParts(options, directory);
+  }
+  if (options.calls.size() > 1 || options.rounds > 1) return CompareCalls(options, directory);
+  return Measure(options, directory);
+}
+
 int Run(const Options& options) {
   const ScratchDirectory scratch(options.data_directory, "bench_replicate");
-  const bool compares = options.calls.size() > 1 || options.rounds > 1;
-  const Table table =
-      compares ? Compare(options, scratch.path()) : Measure(options, scratch.path());
+  const Table table = MakeTable(options, scratch.path());
   PrintTable(table, std::cout);
   if (!options.json_file.empty()) WriteJson(table, options.json_file);
   return 0;

@@ -10,8 +10,10 @@
 #include <boost/asio/use_future.hpp>
 
 #include <kommander/memory_wal.hpp>
+#include <kommander/rest_transport.hpp>
 #include <kommander/rocksdb_wal.hpp>
 #include <kommander/sqlite_wal.hpp>
+#include <kommander/tcp_transport.hpp>
 
 namespace kommander::bench {
 namespace asio = boost::asio;
@@ -38,12 +40,18 @@ RaftConfiguration MakeConfiguration(const Options& options, NodeId id,
 }
 
 std::shared_ptr<Wal> MakeWal(const Options& options, const std::string& directory) {
-  if (options.wal == "rocksdb") return MakeRocksDbWal(RocksDbWalOptions(directory));
-  if (options.wal == "sqlite") return MakeSqliteWal(SqliteWalOptions(directory));
+  if (options.wal() == "rocksdb") return MakeRocksDbWal(RocksDbWalOptions(directory));
+  if (options.wal() == "sqlite") return MakeSqliteWal(SqliteWalOptions(directory));
   return std::make_shared<MemoryWal>();
 }
 
 }  // namespace
+
+std::shared_ptr<Transport> MakeSocketTransport(const Options& options,
+                                               const std::shared_ptr<Clock>& clock) {
+  if (options.transport() == "rest") return std::make_shared<RestTransport>(clock);
+  return std::make_shared<TcpTransport>(clock);
+}
 
 BenchNode::BenchNode(const Options& options, NodeId id, std::vector<NodeAddress> members,
                      std::shared_ptr<Transport> transport, const std::string& directory,

@@ -29,6 +29,10 @@ struct NodeExtras {
   std::function<void(PartitionId)> restored;          // on the node's thread
 };
 
+// What options.transport() names, unless it is the memory's, which a network of all nodes makes.
+[[nodiscard]] std::shared_ptr<Transport> MakeSocketTransport(const Options& options,
+                                                             const std::shared_ptr<Clock>& clock);
+
 class BenchNode {
  public:
   // `members`: every node with its Raft address.

@@ -7,7 +7,6 @@
 
 #include <kommander/memory_transport.hpp>
 #include <kommander/steady_clock.hpp>
-#include <kommander/tcp_transport.hpp>
 
 #include "bench_node.hpp"
 #include "cluster.hpp"
@@ -23,10 +22,10 @@ class LocalCluster final : public Cluster {
     const auto network = MemoryNetwork::Create();
     for (const NodeAddress& member : members) {
       std::shared_ptr<Transport> transport;
-      if (options.tcp) {
-        transport = std::make_shared<TcpTransport>(clock);
-      } else {
+      if (options.transport() == "memory") {
         transport = network->CreateTransport(clock);
+      } else {
+        transport = MakeSocketTransport(options, clock);
       }
       nodes_.push_back(
           std::make_unique<BenchNode>(options, member.id, members, std::move(transport),

@@ -26,10 +26,12 @@ constexpr const char* kHelp =
                         Several take turns in one cluster, and the result is their rates and
                         their ratios to the first one
   --rounds N            turns of each (1)
-  --wal rocksdb|sqlite|memory  (rocksdb)
-  --transport tcp|memory  (tcp)
-  --processes           each node is a process of its own; with --transport tcp only
-  --seconds S           measured, after the warm-up; of several calls each, in each round (10)
+  --wal LIST            of rocksdb, sqlite and memory, by commas (rocksdb)
+  --transport LIST      of tcp, rest and memory, by commas (tcp). Of several logs or transports each
+                        pair takes its turn in a cluster of its own, in every round, and the result
+                        is their rates and their ratios to the first one
+  --processes           each node is a process of its own; not with --transport memory
+  --seconds S           measured, after the warm-up, in each turn (10)
   --warmup-seconds S    (2)
   --probe-seconds S     of each raw probe of the disk; 0: none (3)
   --election-timeout-ms T  (1000)
@@ -62,12 +64,25 @@ Number Parse(std::string_view name, std::string_view word, Number min, Number ma
   return number;
 }
 
-std::string OneOf(std::string_view name, std::string_view word,
-                  const std::vector<std::string_view>& words) {
-  if (std::find(words.begin(), words.end(), word) != words.end()) return std::string(word);
-  std::string problem = std::string(name) + " must be one of";
-  for (const std::string_view one : words) problem += " " + std::string(one);
-  Usage(problem);
+// By commas, each at most once.
+std::vector<std::string> SomeOf(std::string_view name, std::string_view text,
+                                const std::vector<std::string_view>& words) {
+  std::vector<std::string> some;
+  for (bool is_more = true; is_more;) {
+    const std::string_view word = text.substr(0, text.find(','));
+    is_more = word.size() < text.size();
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    if (std::find(words.begin(), words.end(), word) == words.end()) {
+      std::string problem = std::string(name) + " must be of";
+      for (const std::string_view one : words) problem += " " + std::string(one);
+      Usage(problem);
+    }
+    if (std::find(some.begin(), some.end(), word) != some.end()) {
+      Usage(std::string(word) + " comes twice");
+    }
+    some.emplace_back(word);
+  }
+  return some;
 }
 
 std::vector<std::uint16_t> ParsePorts(std::string_view text) {
@@ -114,9 +129,9 @@ void ParseOption(Options& options, std::string_view name, std::string_view word)
   } else if (name == "--rounds") {
     options.rounds = Parse<std::uint32_t>(name, word, 1, 1000);
   } else if (name == "--wal") {
-    options.wal = OneOf(name, word, {"rocksdb", "sqlite", "memory"});
+    options.wals = SomeOf(name, word, {"rocksdb", "sqlite", "memory"});
   } else if (name == "--transport") {
-    options.tcp = OneOf(name, word, {"tcp", "memory"}) == "tcp";
+    options.transports = SomeOf(name, word, {"tcp", "rest", "memory"});
   } else if (name == "--seconds") {
     options.seconds = Parse<double>(name, word, 0.1, 86'400);
   } else if (name == "--warmup-seconds") {
@@ -173,7 +188,14 @@ Options ParseOptions(int argc, char** argv) {
       Usage(std::string(name) + " is unknown or lacks a value");
     }
   }
-  if (options.processes && !options.tcp) Usage("--processes needs --transport tcp");
+  const auto& transports = options.transports;
+  if (options.processes &&
+      std::find(transports.begin(), transports.end(), "memory") != transports.end()) {
+    Usage("--processes needs --transport tcp or rest");
+  }
+  if (options.calls.size() > 1 && (options.wals.size() > 1 || transports.size() > 1)) {
+    Usage("--calls names one where there are several logs or transports");
+  }
   return options;
 }
 
@@ -191,7 +213,8 @@ std::vector<std::string> ChildArguments(const Options& options, std::uint32_t no
           "--payload=" + std::to_string(options.payload_bytes),
           "--outstanding=" + std::to_string(options.outstanding),
           "--batch=" + std::to_string(options.batch),
-          "--wal=" + options.wal,
+          "--wal=" + options.wal(),
+          "--transport=" + options.transport(),
           "--election-timeout-ms=" + std::to_string(options.election_timeout_ms),
           "--data-dir=" + directory,
           "--child-node=" + std::to_string(node),

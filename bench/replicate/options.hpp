@@ -28,8 +28,8 @@ struct Options {
   std::size_t payload_bytes = 128;
   std::uint32_t outstanding = 256;  // over all partitions
   std::uint32_t batch = 1;
-  std::string wal = "rocksdb";  // or sqlite, memory
-  bool tcp = true;
+  std::vector<std::string> wals{"rocksdb"};    // or sqlite, memory
+  std::vector<std::string> transports{"tcp"};  // or rest, memory
   bool processes = false;
   std::vector<Call> calls{Call::kWrite};
   std::uint32_t rounds = 1;
@@ -44,6 +44,10 @@ struct Options {
   // For a child process.
   std::uint32_t child_node = 0;            // 0: the parent
   std::vector<std::uint16_t> child_ports;  // Raft ports of all nodes, node 1 first
+
+  // Of a cluster, which has one of each.
+  [[nodiscard]] const std::string& wal() const { return wals.front(); }
+  [[nodiscard]] const std::string& transport() const { return transports.front(); }
 };
 
 // Prints what is wrong and exits with 2, or the help and exits with 0.

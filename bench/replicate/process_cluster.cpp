@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <kommander/steady_clock.hpp>
-#include <kommander/tcp_transport.hpp>
 
 #include "bench_node.hpp"
 #include "child_process.hpp"
@@ -96,7 +95,7 @@ std::unique_ptr<Cluster> MakeProcessCluster(const Options& options, const std::s
 int RunChild(const Options& options) {
   try {
     BenchNode node(options, NodeId(options.child_node), LoopbackMembers(options.child_ports),
-                   std::make_shared<TcpTransport>(MakeSteadyClock()), options.data_directory);
+                   MakeSocketTransport(options, MakeSteadyClock()), options.data_directory);
     for (std::string command; std::getline(std::cin, command);) {
       std::ostringstream answer;
       Execute(node, command, answer);

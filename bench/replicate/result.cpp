@@ -16,14 +16,20 @@ SyncProbe Mean(const SyncProbe& a, const SyncProbe& b) {
   return mean;
 }
 
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
 Table Describe(const Options& options) {
   return {{"nodes", Format(options.nodes)},
           {"partitions", Format(options.partitions)},
           {"payload", Format(options.payload_bytes)},
           {"outstanding", Format(options.outstanding)},
           {"batch", Format(options.batch)},
-          {"wal", Format(options.wal)},
-          {"transport", Format(std::string(options.tcp ? "tcp" : "memory"))},
+          {"wal", Format(Joined(options.wals))},
+          {"transport", Format(Joined(options.transports))},
           {"processes", Format(options.processes)}};
 }
 
@@ -97,7 +103,7 @@ Table Result::MakeTable(const Options& options) {
   return table;
 }
 
-void Comparison::Add(Call call, const std::vector<NodeReport>& reports) {
+void Comparison::Add(const std::string& name, const std::vector<NodeReport>& reports) {
   Turn turn;
   LatencyHistogram latencies;
   for (const NodeReport& report : reports) {
@@ -107,7 +113,8 @@ void Comparison::Add(Call call, const std::vector<NodeReport>& reports) {
   }
   turn.p50_us = static_cast<double>(latencies.QuantileUs(0.5));
   turn.p99_us = static_cast<double>(latencies.QuantileUs(0.99));
-  turns_[call].push_back(turn);
+  if (!turns_.contains(name)) names_.push_back(name);
+  turns_[name].push_back(turn);
 }
 
 Table Comparison::MakeTable(const Options& options) {
@@ -120,20 +127,19 @@ Table Comparison::MakeTable(const Options& options) {
     for (const Turn& turn : turns) values.push_back(turn.*figure);
     return Format(Median(std::move(values)));
   };
-  const Call first = options.calls.front();
-  for (const Call call : options.calls) {
-    const std::string name(ToString(call));
-    const std::vector<Turn>& turns = turns_.at(call);
+  const std::string& first = names_.front();
+  for (const std::string& name : names_) {
+    const std::vector<Turn>& turns = turns_.at(name);
     table.emplace_back(name + "_per_second", median_of(turns, &Turn::per_second));
     table.emplace_back(name + "_p50_us", median_of(turns, &Turn::p50_us));
     table.emplace_back(name + "_p99_us", median_of(turns, &Turn::p99_us));
-    if (call == first) continue;
+    if (name == first) continue;
     std::vector<double> ratios;
     for (std::size_t round = 0; round < turns.size(); ++round) {
       ratios.push_back(turns[round].per_second / turns_.at(first)[round].per_second);
     }
     const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
-    const std::string ratio = name + "_to_" + std::string(ToString(first));
+    const std::string ratio = name + "_to_" + first;
     table.emplace_back(ratio + "_least", Format(*least));
     table.emplace_back(ratio + "_most", Format(*most));
     table.emplace_back(ratio, Format(Median(std::move(ratios))));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "../raw_probe.hpp"
@@ -27,10 +28,11 @@ class Result {
   DiskProbe disk_;
 };
 
-// Several calls that take turns: medians over the rounds, and of the ratios of each round.
+// Several things that take turns, each by its name: medians over the rounds, and of the ratios of
+// each round to what came first.
 class Comparison {
  public:
-  void Add(Call call, const std::vector<NodeReport>& reports);
+  void Add(const std::string& name, const std::vector<NodeReport>& reports);
   [[nodiscard]] Table MakeTable(const Options& options);
 
  private:
@@ -39,7 +41,8 @@ class Comparison {
     double p50_us = 0;
     double p99_us = 0;
   };
-  std::map<Call, std::vector<Turn>> turns_;
+  std::vector<std::string> names_;  // as they came
+  std::map<std::string, std::vector<Turn>> turns_;
   std::uint64_t errors_ = 0;
 };
 

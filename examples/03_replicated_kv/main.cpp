@@ -12,6 +12,7 @@
 #include <kommander/file_snapshots.hpp>
 #include <kommander/memory_snapshots.hpp>
 #include <kommander/memory_wal.hpp>
+#include <kommander/rest_transport.hpp>
 #include <kommander/rocksdb_wal.hpp>
 #include <kommander/sqlite_wal.hpp>
 #include <kommander/steady_clock.hpp>
@@ -24,7 +25,7 @@ namespace kv {
 struct Options {
   RaftConfiguration raft;
   std::map<NodeId, Peer> peers;  // every node, this one too
-  std::string data_directory, wal = "rocksdb";
+  std::string data_directory, wal = "rocksdb", transport = "tcp";
   std::uint32_t request_timeout_ms = 2000;
 };
 
@@ -57,6 +58,8 @@ Options ParseOptions(int argc, char** argv) {
   app.add_option("--cluster-id", cluster_id, "Nodes of another cluster are refused");
   app.add_option("--partitions", partitions, "Raft groups")->check(CLI::Range(1, 65535));
   app.add_option("--wal", options.wal)->check(CLI::IsMember({"rocksdb", "sqlite", "memory"}));
+  app.add_option("--transport", options.transport, "Of RAFT_HOST:PORT; the same on every node")
+      ->check(CLI::IsMember({"tcp", "rest"}));
   app.add_option("--snapshot-entries", snapshot_entries, "Between two; 0: for who needs one");
   app.add_option("--election-timeout-ms", election_ms)->check(CLI::Range(10, 300000));
   app.add_option("--request-timeout-ms", options.request_timeout_ms)->check(CLI::Range(1, 3600000));
@@ -111,7 +114,8 @@ void Run(const Options& options) {
   if (options.wal == "sqlite") wal = MakeSqliteWal(SqliteWalOptions(options.data_directory));
   if (options.wal == "memory") std::filesystem::create_directories(options.data_directory);
   if (options.wal != "memory") snapshots = MakeFileSnapshots(options.data_directory + "/snapshots");
-  const auto transport = std::make_shared<TcpTransport>(MakeSteadyClock());
+  std::shared_ptr<Transport> transport = std::make_shared<TcpTransport>(MakeSteadyClock());
+  if (options.transport == "rest") transport = std::make_shared<RestTransport>(MakeSteadyClock());
   RaftManager raft(context.get_executor(), options.raft, wal, transport,
                    std::make_shared<StaticDiscovery>(options.raft.initial_members()));
 

@@ -86,10 +86,36 @@ class BenchReplicate(unittest.TestCase):
             self.assertLessEqual(result[f'{ratio}_least'], result[ratio])
             self.assertLessEqual(result[ratio], result[f'{ratio}_most'])
 
+    def test_logs_and_transports_take_turns(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, 'result.json')
+            ended = run('--wal', 'memory,sqlite', '--transport', 'memory,tcp,rest', '--rounds', '2',
+                        '--outstanding', '8', *SHORT, '--json', file)
+            self.assertEqual((ended.returncode, ended.stderr), (0, ''))
+            with open(file) as stream:
+                result = json.load(stream, object_pairs_hook=no_repetition)
+        self.assertEqual((result['rounds'], result['errors']), (2, 0))
+        self.assertEqual((result['wal'], result['transport']), ('memory,sqlite', 'memory,tcp,rest'))
+        pairs = [f'{wal}_{transport}' for wal in ('memory', 'sqlite')
+                 for transport in ('memory', 'tcp', 'rest')]
+        self.assertEqual([name for name in result if name.endswith('_per_second')],
+                         [f'{pair}_per_second' for pair in pairs])
+        for pair in pairs:
+            self.assertGreater(result[f'{pair}_per_second'], 0)
+        for pair in pairs[1:]:
+            self.assertGreater(result[f'{pair}_to_memory_memory'], 0)
+
+    def test_in_processes_that_speak_rest(self):
+        result = self.measure('--nodes', '3', '--outstanding', '16', '--wal', 'sqlite',
+                              '--transport', 'rest', '--processes')
+        self.assertIs(result['processes'], True)
+
     def test_bad_usage(self):
         for arguments in (('--calls', 'write,write'), ('--calls', 'shout'), ('--calls', ''),
                           ('--rounds', '0'),
-                          ('--processes', '--transport', 'memory'), ('--nodes', '0'),
+                          ('--processes', '--transport', 'tcp,memory'), ('--transport', ''),
+                          ('--transport', 'tcp,tcp'), ('--wal', 'memory,'),
+                          ('--transport', 'tcp,rest', '--calls', 'write,read'), ('--nodes', '0'),
                           ('--nodes', 'three'), ('--wal', 'paper'), ('--frobnicate', '1'),
                           ('--seconds',)):
             ended = run(*arguments)

@@ -105,7 +105,7 @@ class ServerTest(unittest.TestCase):
             value = own.get(name, default)
             pattern = r'( \S+)?' + re.escape(f'={value}') if value else ''
             self.assertRegex(done.stdout, re.escape(option) + pattern + r'\s')
-        for option in ('--wal', '--data-directory', '--discovery', '--demo-interval-ms', '--config',
+        for option in ('--wal', '--data-directory', '--transport', '--discovery', '--demo-interval-ms', '--config',
                        '--check-config', '--stop-timeout-ms'):
             self.assertIn(option, done.stdout)
 
@@ -172,22 +172,23 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(again.terminate(), 0)
 
     def test_a_cluster_whose_leader_is_asked_to_stop(self):
-        for wal in choices('--wal'):
-            if wal != 'memory':  # a node of it cannot come back
-                with self.subTest(wal=wal):
-                    self.check_cluster(wal)
+        logs = [wal for wal in choices('--wal') if wal != 'memory']  # a node of it cannot come back
+        for wal in logs:
+            for transport in choices('--transport') if wal == logs[0] else ['tcp']:
+                with self.subTest(wal=wal, transport=transport):
+                    self.check_cluster(wal, transport)
 
-    def check_cluster(self, wal):
+    def check_cluster(self, wal, transport):
         ports = free_ports(3)
         members = [{'id': number, 'endpoint': f'{HOST}:{port}'}
                    for number, port in enumerate(ports, 1)]
-        path = self.write(f'{wal}.json', wal=wal, initial_members=members, initial_partitions=3,
+        path = self.write(f'{wal}-{transport}.json', wal=wal, transport=transport, initial_members=members, initial_partitions=3,
                           election_timeout_ms=500, demo_interval_ms=100, demo_tasks=1,
                           demo_rounds=2)
 
         def start(number):
             return self.start('--config', path, '--id', str(number), '--listen',
-                              f'{HOST}:{ports[number - 1]}', '--data-directory', f'{wal}-{number}')
+                              f'{HOST}:{ports[number - 1]}', '--data-directory', f'{wal}-{transport}-{number}')
         nodes = {number: start(number) for number in (1, 2, 3)}
         for node in nodes.values():
             node.await_line('is ready')

@@ -90,6 +90,7 @@ void AddDemoKeys(Options& options, std::vector<ApplicationKey>& keys) {
                 1, 100'000, [&options](std::uint64_t number) { options.demo_rounds = number; }));
 }
 
+#ifdef KOMMANDER_SERVER_MULTICAST
 void AddMulticastKeys(Options& options, std::vector<ApplicationKey>& keys) {
   keys.push_back(TextKey(Key("multicast_group", Kind::kText,
                              "an address that nodes announce themselves to; empty: 239.192.75.68")
@@ -108,6 +109,7 @@ void AddMulticastKeys(Options& options, std::vector<ApplicationKey>& keys) {
                              "holds the secret that announcements are signed with"),
                          options.multicast_secret_file));
 }
+#endif
 
 std::optional<LogLevel> LevelOf(std::string_view text) {
   for (const LogLevel level :
@@ -176,6 +178,14 @@ std::vector<std::string> BuiltLogs() {
   return names;
 }
 
+std::vector<std::string> BuiltTransports() {
+  std::vector<std::string> names{"tcp"};
+#ifdef KOMMANDER_SERVER_REST
+  names.emplace_back("rest");
+#endif
+  return names;
+}
+
 std::vector<std::string> BuiltDiscoveries() {
   std::vector<std::string> names{"static"};
 #ifdef KOMMANDER_SERVER_MULTICAST
@@ -190,13 +200,20 @@ std::vector<ApplicationKey> OwnKeys(Options& options) {
       ChoiceKey(Key("wal", Kind::kText, "where entries are kept"), options.wal, BuiltLogs()));
   keys.push_back(TextKey(Key("data_directory", Kind::kText, "the log's; made when missing"),
                          options.data_directory));
+#ifdef KOMMANDER_SERVER_SQLITE
   keys.push_back(
       NumberKey(Key("sqlite_shards", Kind::kNumber, "files of a new SQLite log; for ever")
                     .Default(std::to_string(options.sqlite_shards)),
                 1, 64, [&options](std::uint64_t number) { options.sqlite_shards = number; }));
+#endif
+  keys.push_back(ChoiceKey(Key("transport", Kind::kText,
+                               "what nodes speak at `listen`; the same on every node of a cluster"),
+                           options.transport, BuiltTransports()));
   keys.push_back(ChoiceKey(Key("discovery", Kind::kText, "how nodes find each other's addresses"),
                            options.discovery, BuiltDiscoveries()));
+#ifdef KOMMANDER_SERVER_MULTICAST
   AddMulticastKeys(options, keys);
+#endif
 #ifdef KOMMANDER_SERVER_REST
   keys.push_back(EndpointKey(
       Key("http_listen", Kind::kText, "where the node tells of itself over HTTP; empty: nowhere"),

@@ -20,6 +20,7 @@ struct Options {
   std::string wal;
   std::string data_directory = "kommander-data";
   std::uint64_t sqlite_shards = 4;
+  std::string transport = "tcp";
   std::string discovery = "static";
   std::string multicast_group;
   std::uint64_t multicast_port = 0;
@@ -43,6 +44,7 @@ struct Options {
 
 // What this build can be told to use.
 [[nodiscard]] std::vector<std::string> BuiltLogs();
+[[nodiscard]] std::vector<std::string> BuiltTransports();
 [[nodiscard]] std::vector<std::string> BuiltDiscoveries();
 
 // File first, then the command line, which prevails. Prints help or problems itself: 0, the options

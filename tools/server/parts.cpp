@@ -19,6 +19,7 @@
 #endif
 #ifdef KOMMANDER_SERVER_REST
 #include <kommander/rest_server.hpp>
+#include <kommander/rest_transport.hpp>
 #endif
 
 namespace kommander::server {
@@ -35,6 +36,14 @@ std::shared_ptr<Wal> MakeWal(const Options& options) {
   }
 #endif
   return std::make_shared<MemoryWal>();
+}
+
+std::shared_ptr<Transport> MakeTransport(const Options& options) {
+#ifdef KOMMANDER_SERVER_REST
+  if (options.transport == "rest") return std::make_shared<RestTransport>(MakeSteadyClock());
+#endif
+  (void)options;
+  return std::make_shared<TcpTransport>(MakeSteadyClock());
 }
 
 #ifdef KOMMANDER_SERVER_MULTICAST
@@ -113,7 +122,7 @@ HttpPart::~HttpPart() = default;
 Parts MakeParts(const boost::asio::any_io_executor& executor, const Options& options) {
   Parts parts;
   parts.wal = MakeWal(options);
-  parts.transport = std::make_shared<TcpTransport>(MakeSteadyClock());
+  parts.transport = MakeTransport(options);
   parts.discovery = std::make_shared<StaticDiscovery>(options.raft.initial_members());
 #ifdef KOMMANDER_SERVER_MULTICAST
   if (options.discovery == "multicast") AddMulticast(executor, options, parts);
