@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # The HTTP contract of kommander-kv, walked through on three real processes with RocksDB: what every
 # route answers, what bad input gets, what a killed leader and a lost quorum do to it.
-#   kv_test.py PROGRAM [unittest arguments]
+#   kv_test.py PROGRAM tcp|rest [unittest arguments]
+# The nodes speak to each other over the transport that is named.
 # The tests run in the order of their names and share the cluster.
 import concurrent.futures
 import json
@@ -22,7 +23,7 @@ sys.path.insert(0, os.path.join(ROOT, 'tools'))
 from support.asking import await_true, request  # noqa: E402
 from support.nodes import HOST, free_ports, make_nodes  # noqa: E402
 
-PROGRAM = ''
+PROGRAM = TRANSPORT = ''
 DEADLINE_S = 30.0
 PARTITIONS = 4
 MIB = 1 << 20
@@ -74,7 +75,7 @@ class KvTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix='kv_test.')
-        cls.nodes = make_nodes(PROGRAM, cls.folder)
+        cls.nodes = make_nodes(PROGRAM, cls.folder, options=('--transport', TRANSPORT))
 
     @classmethod
     def tearDownClass(cls):
@@ -530,7 +531,7 @@ class KvTest(unittest.TestCase):
                           ('--cluster', '1=h:3/h:4/h:5'), ('--cluster', '/1=h:3'),
                           ('--cluster', '1=h:3'),
                           ('--data-dir', None), ('--cluster-id', ''), ('--partitions', 'many'),
-                          ('--partitions', '0'), ('--wal', 'paper'), ('--frobnicate', 'x'),
+                          ('--partitions', '0'), ('--wal', 'paper'), ('--transport', 'smoke'), ('--frobnicate', 'x'),
                           ('--election-timeout-ms', '1'), ('--request-timeout-ms', '-5')):
             pairs = [pair for pair in {**good, name: bad}.items() if pair[1] is not None]
             code, lines = self.run_once(*(word for pair in pairs for word in pair))
@@ -544,10 +545,10 @@ class KvTest(unittest.TestCase):
         helped = subprocess.run([PROGRAM, '--help'], capture_output=True, timeout=DEADLINE_S,
                                 check=True)
         self.assertEqual(helped.stderr, b'')
-        for name in (*good, '--cluster-id', '--partitions', '--wal', '--request-timeout-ms'):
+        for name in (*good, '--cluster-id', '--partitions', '--wal', '--transport', '--request-timeout-ms'):
             self.assertIn(name, helped.stdout.decode())
 
 
 if __name__ == '__main__':
-    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    PROGRAM, TRANSPORT = os.path.abspath(sys.argv.pop(1)), sys.argv.pop(1)
     unittest.main(verbosity=2, failfast=True)

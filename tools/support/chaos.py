@@ -55,6 +55,7 @@ def failover_rows(run, arguments):
 def table(run, arguments):
     recorder, faults = run.recorder, run.faults
     rows = [('seed', str(arguments.seed)), ('nodes', str(arguments.nodes)),
+            ('transport', arguments.transport),
             ('operations', f'{recorder.operations:,}'),
             ('acknowledged', f'{recorder.acknowledged:,}'),
             ('refused, had no effect', f'{recorder.failed:,}'),
@@ -127,6 +128,8 @@ def parse():
                         ' (default: half as many as seconds, at least 20, at most 100)')
     parser.add_argument('--no-disk-full', action='store_true',
                         help='leave that fault out; it needs root, who may mount a small disk')
+    parser.add_argument('--transport', choices=('tcp', 'rest'), default='tcp',
+                        help='what the nodes speak to each other')
     parser.add_argument('--election-timeout-ms', type=int, default=300, metavar='T')
     parser.add_argument('--program', help=f'a built {SERVER}, instead of building it')
     parser.add_argument('--judge', help=f'a built {JUDGE}, instead of building it')

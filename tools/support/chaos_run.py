@@ -27,7 +27,7 @@ LINES_AT_ONCE = 1000
 SNAPSHOT_ENTRIES = 100  # so few that whoever was away for long needs one
 
 
-def make_cluster(program, folder, count, timeout_ms):
+def make_cluster(program, folder, count, timeout_ms, transport):
     """Nodes that reach each other over the links of a network, and clients directly."""
     numbers = range(1, count + 1)
     ports = iter(free_ports(2 * count + count * (count - 1)))
@@ -40,7 +40,7 @@ def make_cluster(program, folder, count, timeout_ms):
             port = raft[self] if number == self else network.links[self, number].port
             yield f'{number}={HOST}:{port}/{HOST}:{http[number]}'
     options = ('--election-timeout-ms', str(timeout_ms),
-               '--snapshot-entries', str(SNAPSHOT_ENTRIES))
+               '--snapshot-entries', str(SNAPSHOT_ENTRIES), '--transport', transport)
     return network, [Node(number, program, folder, ','.join(members(number)), http[number], options)
                      for number in numbers]
 
@@ -49,7 +49,8 @@ class ChaosRun:
     def __init__(self, program, folder, arguments):
         self.failovers = []
         self._network, self.nodes = make_cluster(program, folder, arguments.nodes,
-                                                 arguments.election_timeout_ms)
+                                                 arguments.election_timeout_ms,
+                                                 arguments.transport)
         self._disk = None if arguments.no_disk_full else SmallDisk(self.nodes[-1].data_path)
         self.faults = Faults(self.nodes, self._network, self._disk, arguments.seed, PARTITIONS,
                              self._say)
