@@ -5,8 +5,8 @@
 // all that a program may call: its old hooks allocate, which the library itself does not use.
 #undef BOOST_ASIO_NO_DEPRECATED
 #if defined(__clang__)
-// Clang takes the base's constructor and destructor for the complete object's where both are inline,
-// and writes one alone, though callers that do not see them name the other; not if they are weak.
+// Clang takes a base's constructor and destructor for the complete object's where both are inline,
+// and writes one alone, though callers that see neither name the other; not if they are weak.
 #define BOOST_ASIO_DECL inline __attribute__((used, weak, visibility("default")))
 #else
 #define BOOST_ASIO_DECL inline __attribute__((used, visibility("default")))

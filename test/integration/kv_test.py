@@ -531,7 +531,8 @@ class KvTest(unittest.TestCase):
                           ('--cluster', '1=h:3/h:4/h:5'), ('--cluster', '/1=h:3'),
                           ('--cluster', '1=h:3'),
                           ('--data-dir', None), ('--cluster-id', ''), ('--partitions', 'many'),
-                          ('--partitions', '0'), ('--wal', 'paper'), ('--transport', 'smoke'), ('--frobnicate', 'x'),
+                          ('--partitions', '0'), ('--wal', 'paper'),
+                          ('--transport', 'smoke'), ('--frobnicate', 'x'),
                           ('--election-timeout-ms', '1'), ('--request-timeout-ms', '-5')):
             pairs = [pair for pair in {**good, name: bad}.items() if pair[1] is not None]
             code, lines = self.run_once(*(word for pair in pairs for word in pair))
@@ -545,7 +546,8 @@ class KvTest(unittest.TestCase):
         helped = subprocess.run([PROGRAM, '--help'], capture_output=True, timeout=DEADLINE_S,
                                 check=True)
         self.assertEqual(helped.stderr, b'')
-        for name in (*good, '--cluster-id', '--partitions', '--wal', '--transport', '--request-timeout-ms'):
+        for name in (*good, '--cluster-id', '--partitions', '--wal', '--transport',
+                     '--request-timeout-ms'):
             self.assertIn(name, helped.stdout.decode())
 
 

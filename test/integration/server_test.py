@@ -105,8 +105,8 @@ class ServerTest(unittest.TestCase):
             value = own.get(name, default)
             pattern = r'( \S+)?' + re.escape(f'={value}') if value else ''
             self.assertRegex(done.stdout, re.escape(option) + pattern + r'\s')
-        for option in ('--wal', '--data-directory', '--transport', '--discovery', '--demo-interval-ms', '--config',
-                       '--check-config', '--stop-timeout-ms'):
+        for option in ('--wal', '--data-directory', '--transport', '--discovery', '--config',
+                       '--demo-interval-ms', '--check-config', '--stop-timeout-ms'):
             self.assertIn(option, done.stdout)
 
     def test_every_problem_is_told_at_once(self):
@@ -182,13 +182,15 @@ class ServerTest(unittest.TestCase):
         ports = free_ports(3)
         members = [{'id': number, 'endpoint': f'{HOST}:{port}'}
                    for number, port in enumerate(ports, 1)]
-        path = self.write(f'{wal}-{transport}.json', wal=wal, transport=transport, initial_members=members, initial_partitions=3,
-                          election_timeout_ms=500, demo_interval_ms=100, demo_tasks=1,
-                          demo_rounds=2)
+        name = f'{wal}-{transport}'
+        path = self.write(f'{name}.json', wal=wal, transport=transport, initial_members=members,
+                          initial_partitions=3, election_timeout_ms=500, demo_interval_ms=100,
+                          demo_tasks=1, demo_rounds=2)
 
         def start(number):
             return self.start('--config', path, '--id', str(number), '--listen',
-                              f'{HOST}:{ports[number - 1]}', '--data-directory', f'{wal}-{transport}-{number}')
+                              f'{HOST}:{ports[number - 1]}', '--data-directory',
+                              f'{name}-{number}')
         nodes = {number: start(number) for number in (1, 2, 3)}
         for node in nodes.values():
             node.await_line('is ready')

@@ -25,7 +25,8 @@ SEEDS_SANITIZED = 40  # too few to demand anything of each kind of fault
 class Form(typing.NamedTuple):
     """What one form of the check takes of that which could go on for ever."""
     bound_s: int = 0  # of the whole form
-    chaos: dict = {}  # nodes -> leaders to kill after half a minute of faults
+    # (nodes, transport) -> leaders to kill after half a minute of faults
+    chaos: dict = {}
     kills: int = 0
     fuzz_s: int = 0  # per target
     mutants_every: int = 0  # of how many one; another one for each commit
@@ -33,9 +34,10 @@ class Form(typing.NamedTuple):
 
 
 FAST = Form()
-DEFAULT = Form(bound_s=45 * 60, chaos={3: 4}, kills=40, fuzz_s=2, mutants_every=22, mutant_seeds=8)
-FULL = Form(bound_s=90 * 60, chaos={3: 20, 5: 20}, kills=120, fuzz_s=5, mutants_every=16,
-            mutant_seeds=8)
+DEFAULT = Form(bound_s=45 * 60, chaos={(3, 'tcp'): 4}, kills=40, fuzz_s=2, mutants_every=22,
+               mutant_seeds=8)
+FULL = Form(bound_s=90 * 60, chaos={(3, 'tcp'): 20, (5, 'tcp'): 20, (3, 'rest'): 20}, kills=120,
+            fuzz_s=5, mutants_every=16, mutant_seeds=8)
 # Named points where a process can die, and deliberate defects: one build, both at rest.
 DEFECTS = ('defects', [*CRASH_POINTS[1], '-Dmutants=true'])
 CPP_FOLDERS = ('include', 'lib', 'transports', 'discovery', 'storage', 'testing', 'test', 'bench',
@@ -176,11 +178,11 @@ def check_chaos(report, build, form):
     if not may_mount():
         without = ['--no-disk-full']
         report.skip('chaos with a full disk', 'it takes a right to mount one')
-    for nodes, leader_kills in form.chaos.items():
-        report.step(f'chaos {nodes} nodes',
+    for (nodes, transport), leader_kills in form.chaos.items():
+        report.step(f'chaos {nodes} nodes {transport}',
                     ['python3', '-B', 'tools/support/chaos.py', '--seconds', '30', '--nodes',
-                     str(nodes), '--leader-kills', str(leader_kills), *without, '--program',
-                     programs[0], '--judge', programs[1]])
+                     str(nodes), '--leader-kills', str(leader_kills), '--transport', transport,
+                     *without, '--program', programs[0], '--judge', programs[1]])
 
 
 def check_fuzz(report, form, arguments):

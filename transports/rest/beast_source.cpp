@@ -1,4 +1,4 @@
-// Beast's own sources, compiled once for this library, as Asio's are (lib/platform/asio_source.cpp).
+// Beast's own sources, compiled once for this library, as lib/platform/asio_source.cpp does Asio's.
 // A program that links the archive may compile them too, or include them: what it has is then taken
 // for both, and an error is the same one wherever it is compared. For that every function is called
 // and none inlined, since its category of errors would be.
