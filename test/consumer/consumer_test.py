@@ -56,6 +56,7 @@ class Installed:
         self.prefix = include.parent
         self.libdir = package.parent
         self.is_whole = all((include / 'kommander' / name).exists() for name in OPTIONAL_HEADERS)
+        self.has_rest = (include / 'kommander' / 'rest_server.hpp').exists()
         self.environment = {**os.environ, 'PKG_CONFIG_PATH': str(package)}
 
     def pkg_config(self, *options):
@@ -84,9 +85,12 @@ def by_pkg_config(installed, source, outside, folder):
             installed.link(package, folder / f'{name}-{package}', folder / f'{name}.o')
             run(folder / f'{name}-{package}', *arguments)
     # What the parts need is told to whoever links everything statically, and to nobody else.
-    for options, is_told in (((), False), (('--static',), installed.is_whole)):
-        if ('-lrocksdb' in installed.pkg_config('--libs', *options, 'kommander')) != is_told:
-            sys.exit(f'pkg-config {options} is wrong about RocksDB')
+    for options in ((), ('--static',)):
+        told = installed.pkg_config('--libs', *options, 'kommander')
+        for library, is_needed in (('rocksdb', installed.is_whole),
+                                   ('boost_json', installed.has_rest)):
+            if (f'-l{library}' in told) != (is_needed and '--static' in options):
+                sys.exit(f'pkg-config {options} is wrong about {library}: {told}')
 
 
 def with_any_asio(installed, outside, folder):
