@@ -124,6 +124,11 @@ OpenedStore OpenStore(Wal& wal, SnapshotStore* snapshots, const RaftConfiguratio
   opened.error = wal.Open(identity, opened.detail);
   if (opened.error) return opened;
   opened.file_sets = wal.FileSets();
+  if (opened.file_sets == 0) {  // partition p would be in set p mod 0
+    opened.error = RaftErrc::WalUnavailable;
+    opened.detail = "the log says that it has no file set: Wal::FileSets() is at least 1";
+    return opened;
+  }
   if (!identity) {
     opened.error = CreateStore(wal, configuration, fresh, opened);
   } else if (identity->cluster_id != configuration.cluster_id() ||

@@ -1,8 +1,12 @@
 // A node whose log consists of several file sets: one that fails takes its own partitions along and
 // nothing else.
 #include <algorithm>
+#include <atomic>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <kommander/testing/faulty_wal.hpp>
@@ -176,6 +180,50 @@ TEST_CASE("a write that hangs in one file set holds up no partition of another")
   nodes.disks[0]->Release();
   CHECK_FALSE(held.Wait());
   nodes.Finish();
+}
+
+// Whose author took FileSets() for the number of those beside the first.
+class SetlessWal final : public Wal {
+ public:
+  [[nodiscard]] std::size_t FileSets() const noexcept override { return 0; }
+  error_code Open(std::optional<StoreIdentity>&, std::string&) override { return {}; }
+  error_code Create(const StoreIdentity&) override { return Touch(); }
+  error_code ListPartitions(std::vector<PartitionId>&) override { return Touch(); }
+  error_code Recover(PartitionId, RecoveredPartition&) override { return Touch(); }
+  error_code Write(std::span<const WriteUnit* const>) override { return Touch(); }
+  error_code Read(PartitionId, LogIndex, LogIndex, std::size_t, std::vector<Entry>&) override {
+    return Touch();
+  }
+  error_code DeletePartition(PartitionId) override { return Touch(); }
+  error_code GetMetadata(std::string_view, std::optional<Payload>&) override { return Touch(); }
+  error_code PutMetadata(std::string_view, const Payload&) override { return Touch(); }
+  [[nodiscard]] WalStatistics Statistics() const noexcept override { return {}; }
+  void Close() noexcept override { ++closed; }
+
+  std::atomic<int> touched{0};
+  std::atomic<int> closed{0};
+
+ private:
+  error_code Touch() {
+    ++touched;
+    return {};
+  }
+};
+
+TEST_CASE("a log that says it has no file set is refused before it is used") {
+  World world(World::Kind::kFourThreads);
+  TestCluster cluster(world.executor(), 1);
+  const auto wal = std::make_shared<SetlessWal>();
+  cluster.Create(cluster.ConfigurationOf(1), wal);
+  Answer<> join;
+  cluster.raft(1).JoinCluster(join.Token());
+  CHECK(join.Wait() == RaftErrc::WalUnavailable);
+  CHECK(cluster.raft(1).JoinDetail() ==
+        "the log says that it has no file set: Wal::FileSets() is at least 1");
+  cluster.StopAll();
+  CHECK(wal->touched == 0);
+  CHECK(wal->closed == 1);
+  world.Finish();
 }
 
 TEST_CASE("a join fails when a file set fails in which its partitions are to be made") {
