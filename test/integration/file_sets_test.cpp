@@ -2,12 +2,18 @@
 // nothing else.
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/post.hpp>
 
 #include <kommander/testing/faulty_wal.hpp>
 
@@ -251,6 +257,104 @@ TEST_CASE("a join fails when a file set fails in which its partitions are to be 
   cluster.JoinAll();
   for (std::uint32_t p = 1; p <= kPartitions; ++p) cluster.Write(p, "again");
   nodes.Finish();
+}
+
+// Runs everything on the test's own context; what is held waits until the test runs it.
+class SteppedScheduler final : public IoScheduler {
+ public:
+  explicit SteppedScheduler(boost::asio::any_io_executor executor)
+      : executor_(std::move(executor)) {}
+
+  // Tasks of that file set wait from now on.
+  void Hold(std::size_t file_set) { held_[file_set]; }
+  [[nodiscard]] bool IsWaiting(std::size_t file_set) const { return !held_.at(file_set).empty(); }
+  void RunHeld(std::size_t file_set) {
+    for (auto& task : std::exchange(held_.at(file_set), {})) task(*wal_, false);
+  }
+  [[nodiscard]] int stops() const { return stops_; }
+
+  error_code Start(std::shared_ptr<Wal> wal) override {
+    wal_ = std::move(wal);
+    return {};
+  }
+  error_code UseFileSets() override { return {}; }
+  error_code SubmitWrite(WriteUnit unit, std::shared_ptr<IoSink> sink) override {
+    boost::asio::post(executor_, [wal = wal_, unit = std::move(unit), sink = std::move(sink)] {
+      const WriteUnit* const units[] = {&unit};
+      sink->OnWritten(unit.partition, unit.unit, wal->Write(units));
+    });
+    return {};
+  }
+  error_code SubmitRead(ReadRequest request, std::shared_ptr<IoSink> sink) override {
+    boost::asio::post(executor_, [wal = wal_, request, sink = std::move(sink)] {
+      ReadResult result;
+      result.partition = request.partition;
+      result.request = request.request;
+      result.first = request.first;
+      result.error = wal->Read(request.partition, request.first, request.last, request.bytes_max,
+                               result.entries);
+      sink->OnRead(std::move(result));
+    });
+    return {};
+  }
+  error_code SubmitTask(PartitionId partition, std::function<void(Wal&, bool)> task) override {
+    const auto held = held_.find(wal_->FileSetOf(partition));
+    if (held != held_.end()) {
+      held->second.push_back(std::move(task));
+    } else {
+      boost::asio::post(executor_, [wal = wal_, task = std::move(task)] { task(*wal, false); });
+    }
+    return {};
+  }
+  error_code SubmitFileTask(std::function<void(bool)> task) override {
+    boost::asio::post(executor_, [task = std::move(task)] { task(false); });
+    return {};
+  }
+  [[nodiscard]] bool IsSaturated(PartitionId) const noexcept override { return false; }
+  [[nodiscard]] IoStatistics Statistics() const noexcept override { return {}; }
+  void Stop(std::function<void()> done) override {
+    if (++stops_ == 1) wal_->Close();
+    boost::asio::post(executor_, std::move(done));
+  }
+  void Abort() noexcept override { held_.clear(); }
+
+ private:
+  const boost::asio::any_io_executor executor_;
+  std::shared_ptr<Wal> wal_;
+  std::map<std::size_t, std::vector<std::function<void(Wal&, bool)>>> held_;
+  int stops_ = 0;
+};
+
+TEST_CASE("a stop ends nothing before the partitions of the last file set are made") {
+  ManualWorld world;
+  TestCluster cluster(world.executor(), 1, [](RaftConfiguration& configuration) {
+    configuration.InitialPartitions(kPartitions);
+  });
+  const auto scheduler = std::make_shared<SteppedScheduler>(world.executor());
+  scheduler->Hold(1);
+  scheduler->Hold(2);
+  RaftDependencies dependencies;
+  dependencies.io_scheduler = scheduler;
+  TestNode& node = cluster.Create(cluster.ConfigurationOf(1),
+                                  std::make_shared<MemoryWal>(kFileSets), dependencies);
+  Answer<> join;
+  node->JoinCluster(join.Token());
+  world.RunUntil("both file sets",
+                 [&] { return scheduler->IsWaiting(1) && scheduler->IsWaiting(2); });
+  Answer<> stop;
+  node->Stop(stop.Token());
+  world.RunReady();
+  CHECK(join.error() == RaftErrc::NodeStopped);
+  CHECK(scheduler->stops() == 0);
+  scheduler->RunHeld(2);
+  world.RunReady();
+  CHECK(scheduler->stops() == 0);
+  CHECK_FALSE(stop.HasCome());
+  scheduler->RunHeld(1);
+  world.RunUntil("the stop", [&] { return stop.HasCome(); });
+  CHECK(scheduler->stops() == 1);
+  world.RunOut();
+  CHECK(stop.count() == 1);
 }
 
 TEST_CASE("a stop waits for the partitions that are being made in every file set") {
