@@ -1,5 +1,10 @@
 #include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <latch>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <kommander/dynamic_discovery.hpp>
 
@@ -13,6 +18,8 @@ NodeAddress At(std::uint32_t id, const std::string& host, std::uint16_t port = 7
   return NodeAddress(NodeId(id), Endpoint(host, port));
 }
 using List = std::vector<NodeAddress>;
+// So long that a copy is made of memory which a writer may have freed, not of the object alone.
+std::string HostOf(std::uint32_t id) { return std::string(100, static_cast<char>('0' + id)); }
 
 }  // namespace
 
@@ -48,27 +55,38 @@ TEST_CASE("dynamic discovery: what nobody could dial is not taken") {
 }
 
 TEST_CASE("dynamic discovery: from any thread") {
+  constexpr std::uint32_t kWriters = 4;
+  constexpr int kRounds = 10'000;
+  List all;
+  for (std::uint32_t id = 1; id <= 32; ++id) all.push_back(At(id, HostOf(id)));
   DynamicDiscovery discovery;
   std::atomic<bool> is_over{false};
+  std::latch begin(kWriters + 2);  // or one would be done before the next is there
   std::thread reader([&] {
+    begin.arrive_and_wait();
     while (!is_over) {
       for (const NodeAddress& node : discovery.Nodes()) {
-        if (node.endpoint.host != std::to_string(node.id.value())) std::abort();
+        if (node.endpoint.host != HostOf(node.id.value())) std::abort();
       }
     }
   });
   std::vector<std::thread> writers;
-  for (std::uint32_t id = 1; id <= 4; ++id) {
-    writers.emplace_back([&discovery, id] {
-      for (int i = 0; i < 500; ++i) {
-        (void)discovery.Add(At(id, std::to_string(id)));
+  for (std::uint32_t id = 1; id <= kWriters; ++id) {
+    writers.emplace_back([&discovery, &begin, id] {
+      begin.arrive_and_wait();
+      for (int i = 0; i < kRounds; ++i) {
+        (void)discovery.Add(At(id, HostOf(id)));
         (void)discovery.Remove(NodeId(id));
       }
-      (void)discovery.Add(At(id, std::to_string(id)));
+      (void)discovery.Add(At(id, HostOf(id)));
     });
   }
+  writers.emplace_back([&] {
+    begin.arrive_and_wait();
+    for (int i = 0; i < kRounds; ++i) (void)discovery.Set(all);
+  });
   for (auto& writer : writers) writer.join();
   is_over = true;
   reader.join();
-  CHECK(discovery.Nodes().size() == 4);
+  CHECK(discovery.Nodes().size() == all.size());
 }

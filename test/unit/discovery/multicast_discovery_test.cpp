@@ -115,7 +115,9 @@ TEST_CASE("multicast: a node that is somewhere else now is found there") {
   Neighbours neighbours;
   const std::uint16_t port = FreePort();
   MulticastDiscovery& one = neighbours.Start(OptionsOf(1, port));
-  StopAndWait(neighbours.Start(OptionsOf(2, port)));
+  MulticastDiscovery& two = neighbours.Start(OptionsOf(2, port));
+  REQUIRE(Names(one, {AddressOf(2)}));  // or there would be nothing to forget
+  StopAndWait(two);
   MulticastOptions moved("harbour", NodeId(2), Endpoint("10.0.0.99", 7002));
   moved.Secret(kSecret).Interface("lo").Port(port).Interval(100ms);
   (void)neighbours.Start(std::move(moved));
@@ -273,14 +275,30 @@ TEST_CASE("multicast: it starts once, and ends in any order") {
   std::string detail;
   CHECK(one.Start(neighbours.executor(), detail) == RaftErrc::InvalidArgument);
   CHECK(detail == "the discovery was started before");
-  StopAndWait(one);
-  StopAndWait(one);
-  CHECK(one.Start(neighbours.executor(), detail) == RaftErrc::InvalidArgument);
+  for (int i = 0; i < 2; ++i) {
+    StopAndWait(one);
+    CHECK(one.Start(neighbours.executor(), detail) == RaftErrc::InvalidArgument);
+  }
   MulticastDiscovery never(MakeSteadyClock(), OptionsOf(2, port));
   bool is_done = false;
   never.Stop([&] { is_done = true; });
   CHECK(is_done);
   CHECK(never.Start(neighbours.executor(), detail) == RaftErrc::InvalidArgument);
+}
+
+TEST_CASE("multicast: a stop is told on the executor, when nothing is left there") {
+  asio::io_context context;
+  MulticastDiscovery discovery(MakeSteadyClock(), OptionsOf(1, FreePort()).Interval(1h));
+  std::string detail;
+  REQUIRE_FALSE(discovery.Start(context.get_executor(), detail));
+  // From here on nobody speaks, and nothing ends by itself.
+  while (discovery.Statistics().own == 0) (void)context.run_one();
+  int told = 0;
+  discovery.Stop([&] { ++told; });
+  CHECK(told == 0);
+  (void)context.run_for(test::kPatience);
+  CHECK(told == 1);
+  CHECK(context.stopped());
 }
 
 TEST_CASE("multicast: a context that is destroyed first takes everything with it") {
