@@ -1,6 +1,7 @@
 // The suite's random cases: seeded operations with restarts against a naive model, and readers
 // beside a writer.
 #include <atomic>
+#include <latch>
 #include <map>
 #include <random>
 #include <string>
@@ -187,9 +188,11 @@ TEST_CASE("wal: file sets are written beside each other", "[wal][threads]") {
   const auto file_sets = static_cast<std::uint32_t>(wal->FileSets());
   constexpr std::uint64_t kRounds = 200;
   std::atomic<int> failures{0};
+  std::latch begin(file_sets);  // or the first would be done before the last is there
   std::vector<std::thread> writers;
   for (std::uint32_t set = 0; set < file_sets; ++set) {
-    writers.emplace_back([&wal, &failures, set] {
+    writers.emplace_back([&wal, &failures, &begin, set] {
+      begin.arrive_and_wait();
       for (std::uint64_t round = 1; round <= kRounds; ++round) {
         const std::vector<Entry> entry = MakeEntries(round, round, 1);
         const WriteUnit unit = round == 1 ? MakeCreation(set, entry) : MakeUnit(set, entry);
