@@ -89,7 +89,8 @@ class Forms(unittest.TestCase):
 
     def test_the_default_has_a_share_of_everything_that_could_go_on_for_ever(self):
         steps = self.run_form(check.DEFAULT).steps
-        self.assertEqual(self.option(steps['chaos 3 nodes'], '--seconds'), '30')
+        self.assertEqual(self.option(steps['chaos 3 nodes tcp'], '--seconds'), '30')
+        self.assertEqual(self.option(steps['chaos 3 nodes tcp'], '--transport'), 'tcp')
         self.assertEqual(self.option(steps['kill matrix'], '--kills'), '40')
         self.assertEqual(self.option(steps['fuzz'], '--seconds'), '2')
         self.assertLessEqual(87 // int(self.option(steps['mutants'], '--every')), 4)
@@ -98,9 +99,10 @@ class Forms(unittest.TestCase):
 
     def test_the_long_form_has_all_of_it(self):
         steps = self.run_form(check.FULL).steps
-        for name in ('chaos 3 nodes', 'chaos 5 nodes', 'kill matrix', 'fuzz', 'mutants',
-                     'simulation speed', 'simulation release liar'):
+        for name in ('chaos 3 nodes tcp', 'chaos 5 nodes tcp', 'chaos 3 nodes rest', 'kill matrix',
+                     'fuzz', 'mutants', 'simulation speed', 'simulation release liar'):
             self.assertIn(name, steps)
+        self.assertEqual(self.option(steps['chaos 3 nodes rest'], '--transport'), 'rest')
         self.assertGreaterEqual(int(self.option(steps['kill matrix'], '--kills')), 100)
         self.assertLessEqual(int(self.option(steps['mutants'], '--every')), 16)
         self.assertGreaterEqual(int(self.option(steps['coverage'], '--minimum-lines')), 90)
@@ -166,10 +168,10 @@ class Forms(unittest.TestCase):
         self.assertNotIn('simulation tsan', steps)
 
     def test_without_the_right_to_mount_the_full_disk_is_told_as_skipped(self):
-        self.assertNotIn('--no-disk-full', self.run_form(check.DEFAULT).steps['chaos 3 nodes'])
+        self.assertNotIn('--no-disk-full', self.run_form(check.DEFAULT).steps['chaos 3 nodes tcp'])
         self.patch(check, 'may_mount', lambda: False)
         report = self.run_form(check.DEFAULT)
-        self.assertIn('--no-disk-full', report.steps['chaos 3 nodes'])
+        self.assertIn('--no-disk-full', report.steps['chaos 3 nodes tcp'])
         self.assertEqual(report.skipped, ['chaos with a full disk'])
 
     def test_only_the_long_form_fails_by_what_it_skips(self):
