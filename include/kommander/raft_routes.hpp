@@ -59,6 +59,7 @@ class RestAnswer {
   bool is_head = false;  // only the length of the body is sent
 };
 
+// Thread-safe, and cheap to copy.
 class KOMMANDER_EXPORT RaftRoutes {
  public:
   // `raft` outlives the routes, their copies, and every request that they handle.

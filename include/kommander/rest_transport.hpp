@@ -31,6 +31,7 @@ class Router;
 class TransportService;
 }  // namespace rest
 
+// Bounds and times of one node's connections.
 class RestTransportOptions {
  public:
   // Bytes queued and not yet handed to the system, per peer; beyond, messages are dropped and
