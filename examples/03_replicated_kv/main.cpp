@@ -114,8 +114,13 @@ void Run(const Options& options) {
   if (options.wal == "sqlite") wal = MakeSqliteWal(SqliteWalOptions(options.data_directory));
   if (options.wal == "memory") std::filesystem::create_directories(options.data_directory);
   if (options.wal != "memory") snapshots = MakeFileSnapshots(options.data_directory + "/snapshots");
-  std::shared_ptr<Transport> transport = std::make_shared<TcpTransport>(MakeSteadyClock());
-  if (options.transport == "rest") transport = std::make_shared<RestTransport>(MakeSteadyClock());
+  const auto seed = options.raft.id().value();  // nodes that lost one do not come back as one
+  std::shared_ptr<Transport> transport =
+      std::make_shared<TcpTransport>(MakeSteadyClock(), TcpTransportOptions().Seed(seed));
+  if (options.transport == "rest") {
+    transport =
+        std::make_shared<RestTransport>(MakeSteadyClock(), RestTransportOptions().Seed(seed));
+  }
   RaftManager raft(context.get_executor(), options.raft, wal, transport,
                    std::make_shared<StaticDiscovery>(options.raft.initial_members()));
 

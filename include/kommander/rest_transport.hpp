@@ -31,7 +31,8 @@ class Router;
 class TransportService;
 }  // namespace rest
 
-// Bounds and times of one node's connections.
+// Bounds and times of one node's connections. Start refuses what is out of range with
+// RaftErrc::InvalidArgument: times are above 0, numbers of connections at least 1.
 class RestTransportOptions {
  public:
   // Bytes queued and not yet handed to the system, per peer; beyond, messages are dropped and
@@ -39,7 +40,7 @@ class RestTransportOptions {
   RestTransportOptions& QueueBytes(std::size_t bytes) & { return Set(queue_bytes_, bytes); }
   RestTransportOptions&& QueueBytes(std::size_t bytes) && { return std::move(QueueBytes(bytes)); }
   // What one request gathers at most, before it becomes JSON, unless a single message is larger.
-  // Default 1 MiB, at most 8 MiB.
+  // Default 1 MiB, 1 byte to 8 MiB.
   RestTransportOptions& RequestBytes(std::size_t bytes) & { return Set(request_bytes_, bytes); }
   RestTransportOptions&& RequestBytes(std::size_t bytes) && {
     return std::move(RequestBytes(bytes));
@@ -58,7 +59,8 @@ class RestTransportOptions {
   RestTransportOptions&& HandshakeTimeout(Duration time) && {
     return std::move(HandshakeTimeout(time));
   }
-  // The pause before the second attempt to connect, and the longest. Defaults 50 ms and 2 s.
+  // The pause before the second attempt to connect, and the longest, which is `least` where it is
+  // said to be less. Defaults 50 ms and 2 s.
   RestTransportOptions& BackOff(Duration least, Duration most) & {
     back_off_least_ = least;
     return Set(back_off_most_, most);

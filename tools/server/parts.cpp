@@ -40,10 +40,13 @@ std::shared_ptr<Wal> MakeWal(const Options& options) {
 
 std::shared_ptr<Transport> MakeTransport(const Options& options) {
 #ifdef KOMMANDER_SERVER_REST
-  if (options.transport == "rest") return std::make_shared<RestTransport>(MakeSteadyClock());
+  if (options.transport == "rest") {
+    return std::make_shared<RestTransport>(MakeSteadyClock(),
+                                           RestTransportOptions().Seed(options.raft.id().value()));
+  }
 #endif
-  (void)options;
-  return std::make_shared<TcpTransport>(MakeSteadyClock());
+  return std::make_shared<TcpTransport>(MakeSteadyClock(),
+                                        TcpTransportOptions().Seed(options.raft.id().value()));
 }
 
 #ifdef KOMMANDER_SERVER_MULTICAST

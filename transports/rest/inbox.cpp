@@ -73,6 +73,10 @@ void Inbox::Handle(RestRequest request, Done done) {
   if (!target.query.empty()) {
     return done(ErrorAnswer(400, RaftErrc::InvalidArgument, "this route has no parameters"));
   }
+  // A server of the application's has its own bound for all its routes.
+  if (request.body.size() > BodyBytesMax(request)) {
+    return done(ErrorAnswer(413, "BodyTooLarge", "the body is larger than the route takes"));
+  }
   if (target.path == kHandshakePath) return Greet(request.body, done);
   if (target.path == kFarewellPath) return done(Part(request));
   Take(request, done);

@@ -18,6 +18,36 @@ RestAnswer RefusalAnswer(error_code reason) {
   return ErrorAnswer(is_passing ? 503 : 403, errc, make_error_code(errc).message());
 }
 
+namespace {
+
+constexpr std::size_t kRequestBytesMax = 8u << 20;
+
+// What is wrong with the options, or nothing.
+const char* Problem(const RestTransportOptions& options) {
+  if (options.request_bytes() == 0 || options.request_bytes() > kRequestBytesMax) {
+    return "RequestBytes must be 1 to 8 MiB";
+  }
+  if (options.connections_max() == 0 || options.address_connections_max() == 0) {
+    return "MaxConnections must be at least 1, of one address too";
+  }
+  for (const Duration time : {options.handshake_timeout(), options.back_off_least(),
+                              options.back_off_most(), options.idle_timeout()}) {
+    if (time <= Duration::zero())
+      return "HandshakeTimeout, BackOff and IdleTimeout must be above 0";
+  }
+  return nullptr;
+}
+
+// A peer is silent for a third of the idle time at most, and may take all of it for one request.
+RestServerOptions ServerOptions(const RestTransportOptions& options) {
+  RestServerOptions server;
+  return server.MaxConnections(options.connections_max(), options.address_connections_max())
+      .IdleTimeout(std::max(server.idle_timeout(), options.idle_timeout()))
+      .BodyTimeout(std::max(server.body_timeout(), options.idle_timeout()));
+}
+
+}  // namespace
+
 TransportService::TransportService(std::shared_ptr<Clock> clock, RestTransportOptions options,
                                    std::shared_ptr<transports::Names> names)
     : clock_(std::move(clock)), options_(options), names_(std::move(names)) {}
@@ -31,13 +61,14 @@ error_code TransportService::Start(boost::asio::any_io_executor executor, const 
     detail = "the transport was started before";
     return RaftErrc::InvalidArgument;
   }
+  if (const char* problem = Problem(options_)) {
+    detail = problem;
+    return RaftErrc::InvalidArgument;
+  }
   auto life = std::make_shared<detail::Life>(executor);
   std::shared_ptr<Service> server;
   if (!options_.is_mounted()) {
-    server = std::make_shared<Service>(
-        clock_, shared_from_this(),
-        RestServerOptions().MaxConnections(options_.connections_max(),
-                                           options_.address_connections_max()));
+    server = std::make_shared<Service>(clock_, shared_from_this(), ServerOptions(options_));
     if (const error_code error = server->Start(life, executor, listen, detail)) return error;
   }
   started_ = true;

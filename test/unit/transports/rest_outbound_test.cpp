@@ -350,5 +350,28 @@ TEST_CASE("where a REST transport listens") {
   CHECK(detail == "cannot listen on 'example.invalid': not an IP address");
 }
 
+TEST_CASE("options that are out of range are refused by name") {
+  const auto runner = conformance::MakeRunner(conformance::Threads::kContext1);
+  const auto host = std::make_shared<RecordingHost>(MakeHello(kSelf, Incarnation(1)));
+  const auto refused = [&](const RestTransportOptions& options) {
+    RestTransport transport(std::make_shared<ManualClock>(), options);
+    std::string detail;
+    const error_code error =
+        transport.Start(runner->executor(), Endpoint("127.0.0.1", 0), host, detail);
+    CHECK((error == RaftErrc::InvalidArgument || (!error && detail.empty())));
+    return detail.substr(0, detail.find(' '));
+  };
+  using Options = RestTransportOptions;
+  CHECK(refused(Options()).empty());
+  CHECK(refused(Options().RequestBytes(0)) == "RequestBytes");
+  CHECK(refused(Options().RequestBytes((8u << 20) + 1)) == "RequestBytes");
+  CHECK(refused(Options().MaxConnections(0, 1)) == "MaxConnections");
+  CHECK(refused(Options().MaxConnections(1, 0)) == "MaxConnections");
+  CHECK(refused(Options().HandshakeTimeout(0s)) == "HandshakeTimeout,");
+  CHECK(refused(Options().BackOff(0s, 1s)) == "HandshakeTimeout,");
+  CHECK(refused(Options().BackOff(1s, 0s)) == "HandshakeTimeout,");
+  CHECK(refused(Options().IdleTimeout(-1s)) == "HandshakeTimeout,");
+}
+
 }  // namespace
 }  // namespace kommander::testing
