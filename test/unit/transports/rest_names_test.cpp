@@ -67,6 +67,11 @@ class NamedNode {
   bool AdvanceUntil(const std::function<bool()>& condition) {
     return Wait([&] {
       clock_->Advance(50ms);
+      // The node has its turn at each step: time does not run away from a thread that waits for a
+      // processor.
+      std::promise<void> turn;
+      asio::post(runner_->executor(), [&turn] { turn.set_value(); });
+      turn.get_future().wait();
       return condition();
     });
   }
