@@ -7,8 +7,8 @@
 //   http::response<http::string_body> response;
 //   if (!co_await routes.TryHandle(request, response)) response = ...;  // none of these routes
 //
-// They only read, and need no authority of their own: whoever may reach them may read all of it,
-// the cluster's settings among it.
+// They only read, but for those of a mounted RestTransport, by which peers speak to this node. None
+// asks who is there: whoever may reach them may read all of it, the cluster's settings among it.
 #pragma once
 
 #include <cstddef>
